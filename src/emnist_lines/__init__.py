@@ -1,0 +1,1 @@
+"""Reading lines of handwriting: synthesis of EMNIST lines, the network, its training and its evaluation."""

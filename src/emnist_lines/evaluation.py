@@ -1,0 +1,107 @@
+"""How well lines were read: rates with their intervals, and one row per line."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytorch_lightning as pl
+from numpy.typing import NDArray
+
+from emnist_lines import model_file
+from emnist_lines.learning import LineLearner
+from emnist_lines.lines import BucketSampler, LinesDataset, loader
+from emnist_lines.metrics import edit_distance
+from emnist_lines.params import Evaluate, Machine
+
+CONFIDENCE = 0.95
+
+
+def evaluate(
+    model: Path, lines: Path, params: Evaluate, machine: Machine
+) -> tuple[dict[str, Any], pd.DataFrame, LinesDataset]:
+    """Read the test lines greedily with a saved model.
+
+    Returns:
+        The metrics; one row per line (see `table`) in the file's order; the lines.
+
+    Raises:
+        UserError: a file is missing, damaged or does not fit the other.
+    """
+    learner, about = model_file.load(model)
+    dataset = LinesDataset(lines, "test", about.train.bucket_width)
+    loss = read(learner, dataset, params.batch_size, machine)
+    predictions = table(dataset.texts, learner)
+    metrics: dict[str, Any] = {"source": dataset.source, **summary(predictions, "prediction", params)}
+    metrics["loss"] = loss
+    if "ctc_prediction" in predictions:
+        metrics["ctc"] = summary(predictions, "ctc_prediction", params)
+    return metrics, predictions, dataset
+
+
+def read(learner: LineLearner, dataset: LinesDataset, batch_size: int, machine: Machine) -> float:
+    """Let `learner` read all lines (its `readings`); returns its mean loss per token."""
+    trainer = pl.Trainer(
+        accelerator=machine.accelerator, devices=1, logger=False, enable_checkpointing=False, enable_model_summary=False
+    )
+    batches = loader(dataset, BucketSampler(dataset.crops(), batch_size), machine.workers, pin_memory=False)
+    (figures,) = trainer.test(learner, batches, verbose=False)
+    return float(figures["test_loss"])
+
+
+def table(texts: list[str], learner: LineLearner) -> pd.DataFrame:
+    """One row per line: text, prediction, edits, length, confidence, and with a CTC head its prediction."""
+    rows: list[tuple[str, ...] | None] = [None] * len(texts)
+    for reading in learner.readings:
+        columns = [reading.texts, reading.confidences]
+        if reading.ctc_texts is not None:
+            columns.append(reading.ctc_texts)
+        for index, *values in zip(reading.indices, *columns, strict=True):
+            rows[index] = tuple(values)
+    names = ["prediction", "confidence", "ctc_prediction"][: len(rows[0] or ())]
+    frame = pd.DataFrame(rows, columns=names)
+    frame.insert(0, "text", texts)
+    frame.insert(2, "edits", _edits(frame, "prediction"))
+    frame.insert(3, "length", [len(text) for text in texts])
+    frame["confidence"] = frame["confidence"].round(4)
+    return frame
+
+
+def _edits(frame: pd.DataFrame, column: str) -> list[int]:
+    return [edit_distance(p, t) for p, t in zip(frame[column], frame["text"], strict=True)]
+
+
+def summary(frame: pd.DataFrame, column: str, params: Evaluate) -> dict[str, Any]:
+    """Rates of one column of predictions.
+
+    Returns:
+        cer: edits over reference characters.
+        cer_per_line: mean over lines of edits over the longer of prediction and text (the lab's definition).
+        wer: word edits over reference words.
+        exact_match: share of lines without an edit.
+        interval: for each of them `low` and `high`, the 95% bootstrap interval over lines.
+        lines, characters: how many there were.
+    """
+    edits = np.array(_edits(frame, column))
+    length = frame["text"].str.len().to_numpy()
+    longer = np.maximum(length, frame[column].str.len().to_numpy())
+    pairs = zip(frame[column].str.split(), frame["text"].str.split(), strict=True)
+    word_edits = np.array([edit_distance(p, t) for p, t in pairs])
+    words = frame["text"].str.split().str.len().to_numpy()
+    rates: dict[str, Callable[[NDArray[np.int64]], NDArray[np.float64]]] = {
+        "cer": lambda i: edits[i].sum(-1) / length[i].sum(-1),
+        "cer_per_line": lambda i: (edits / np.maximum(longer, 1))[i].mean(-1),
+        "wer": lambda i: word_edits[i].sum(-1) / words[i].sum(-1),
+        "exact_match": lambda i: (edits == 0)[i].mean(-1),
+    }
+    everyone = np.arange(len(frame))
+    rng = np.random.default_rng(params.bootstrap_seed)
+    resamples = rng.integers(len(frame), size=(params.bootstrap_samples, len(frame)))
+    tail = (1 - CONFIDENCE) / 2
+    interval = {}
+    for name, rate in rates.items():
+        low, high = np.quantile(rate(resamples), [tail, 1 - tail])
+        interval[name] = {"low": round(float(low), 5), "high": round(float(high), 5)}
+    figures = {name: round(float(rate(everyone)), 5) for name, rate in rates.items()}
+    return {**figures, "interval": interval, "lines": len(frame), "characters": int(length.sum())}

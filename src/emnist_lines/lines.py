@@ -1,0 +1,211 @@
+"""The lines that a network learns from and is tested on: HDF5 on disk → batches of lines of similar width.
+
+Pixels are memory-mapped, so a split may be larger than memory, and only the columns a batch needs are read.
+"""
+
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import h5py
+import numpy as np
+import pytorch_lightning as pl
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from torch.utils.data import DataLoader, Dataset, Sampler
+
+from emnist_lines.alphabet import PAD, SYMBOLS
+from emnist_lines.errors import UserError
+from emnist_lines.models.line_cnn import HEIGHT, crop_width
+from emnist_lines.params import Train
+
+
+class Batch(NamedTuple):
+    """Some lines of similar width.
+
+    Attributes:
+        images: (B, 28, W) uint8, white ink on black, cropped to the widest line.
+        tokens: (B, T) long, cropped to the longest line; see `alphabet.frame`.
+        widths: (B,) long, columns that each line's text takes.
+        indices: (B,) long, where the lines stand in their split.
+    """
+
+    images: Tensor
+    tokens: Tensor
+    widths: Tensor
+    indices: Tensor
+
+
+@dataclass
+class _Pixels:
+    """Images in an HDF5 file, mapped into memory by each process that reads them."""
+
+    path: Path
+    offset: int
+    shape: tuple[int, int, int]
+    _map: NDArray[np.uint8] | None = None
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {**self.__dict__, "_map": None}
+
+    @property
+    def map(self) -> NDArray[np.uint8]:
+        if self._map is None:
+            self._map = np.memmap(self.path, np.uint8, "r", self.offset, self.shape)
+        return self._map
+
+
+class LinesDataset(Dataset[Batch]):
+    """One split of a file of lines; an item is a batch, chosen by a list of indices."""
+
+    def __init__(self, path: Path, split: str, bucket_width: int) -> None:
+        """
+        Args:
+            path: the HDF5 file.
+            split: train, val or test.
+            bucket_width: images are cropped to a multiple of this many columns.
+
+        Raises:
+            UserError: the file is missing, damaged or of another alphabet.
+        """
+        self.bucket_width = bucket_width
+        try:
+            with h5py.File(path, "r") as file:
+                alphabet, self.source = json.loads(file.attrs["alphabet"]), str(file.attrs["source"])
+                group = file[split]
+                self.tokens: NDArray[np.uint8] = group["tokens"][:]
+                self.widths: NDArray[np.int32] = group["widths"][:]
+                self.texts: list[str] = [text.decode() for text in group["texts"][:]]
+                images = group["images"]
+                offset, shape, kind = images.id.get_offset(), images.shape, images.dtype
+        except (OSError, KeyError, ValueError) as error:
+            raise UserError(
+                f"{path} holds no {split} lines ({error}); remake it with `dvc repro -f synthesize`"
+            ) from None
+        fits = len(shape) == 3 and shape[:2] == (len(self.tokens), HEIGHT) and kind == np.uint8 and offset is not None
+        if tuple(alphabet) != SYMBOLS or not fits or path.stat().st_size < offset + np.prod(shape):
+            raise UserError(f"{path} holds lines of another format; remake it with `dvc repro -f synthesize`")
+        self.pixels = _Pixels(path, offset, shape)
+        self.max_length = self.tokens.shape[1]
+        self.lengths = (self.tokens > PAD).sum(axis=1)
+        """(N,) characters of each line."""
+
+    def __len__(self) -> int:
+        return len(self.tokens)
+
+    def crops(self) -> NDArray[np.int64]:
+        """(N,) columns that each line is cropped to when it is the widest of its batch."""
+        full = self.pixels.shape[2]
+        return np.array([crop_width(int(width), full, self.bucket_width) for width in self.widths])
+
+    def __getitem__(self, indices: Sequence[int]) -> Batch:
+        chosen = np.asarray(indices)
+        crop = crop_width(int(self.widths[chosen].max()), self.pixels.shape[2], self.bucket_width)
+        tokens = self.tokens[chosen]
+        tokens = tokens[:, : int((tokens != PAD).sum(axis=1).max())]
+        return Batch(
+            torch.from_numpy(np.stack([self.pixels.map[index, :, :crop] for index in chosen])),
+            torch.from_numpy(tokens.astype(np.int64)),
+            torch.from_numpy(self.widths[chosen].astype(np.int64)),
+            torch.from_numpy(chosen.astype(np.int64)),
+        )
+
+
+class BucketSampler(Sampler[list[int]]):
+    """Batches of indices of lines of similar width: each line once, and the same for the same seed and epoch.
+
+    Lines are shuffled, sorted by their crop, cut into batches of equal size (to within one line), and the batches are
+    shuffled. Each of several processes takes its share of every batch, so that together they see what one would.
+    """
+
+    def __init__(
+        self,
+        crops: NDArray[np.int64],
+        batch_size: int,
+        *,
+        members: NDArray[np.bool_] | None = None,
+        seed: int | None = None,
+        epoch: int = 0,
+        rank: int = 0,
+        world_size: int = 1,
+    ) -> None:
+        """
+        Args:
+            crops: (N,) columns of each line.
+            batch_size: lines of a batch, over all processes.
+            members: (N,) which lines take part; None: all. Where it leaves none, all do.
+            seed: shuffles; None keeps the lines sorted by width.
+            epoch: which of the seed's shuffles.
+            rank: which of the processes this is …
+            world_size: … of how many.
+        """
+        index = np.arange(len(crops)) if members is None or not members.any() else np.flatnonzero(members)
+        rng = None if seed is None else np.random.default_rng([seed, epoch])
+        if rng is not None:
+            rng.shuffle(index)
+        index = index[np.argsort(crops[index], kind="stable")]
+        count = max(1, -(-len(index) // batch_size))
+        batches = [batch[rank::world_size].tolist() for batch in np.array_split(index, count)]
+        order = np.arange(count) if rng is None else rng.permutation(count)
+        self.batches = [batches[number] for number in order]
+
+    def __iter__(self) -> Iterator[list[int]]:
+        return iter(self.batches)
+
+    def __len__(self) -> int:
+        return len(self.batches)
+
+
+class LinesDataModule(pl.LightningDataModule):
+    """Batches for training and validation."""
+
+    def __init__(self, path: Path, params: Train, workers: int, pin_memory: bool) -> None:
+        """
+        Raises:
+            UserError: the file is missing, damaged or of another alphabet.
+        """
+        super().__init__()
+        self.params, self.workers, self.pin_memory = params, workers, pin_memory
+        self.train = LinesDataset(path, "train", params.bucket_width)
+        self.val = LinesDataset(path, "val", params.bucket_width)
+        self.train_crops, self.val_crops = self.train.crops(), self.val.crops()
+
+    def train_sampler(self, epoch: int, rank: int = 0, world_size: int = 1) -> BucketSampler:
+        """The batches of one epoch, among them only texts as short as the curriculum asks."""
+        curriculum = self.params.curriculum
+        members = self.train.lengths <= curriculum[epoch] if epoch < len(curriculum) else None
+        return BucketSampler(
+            self.train_crops,
+            self.params.batch_size,
+            members=members,
+            seed=self.params.seed,
+            epoch=epoch,
+            rank=rank,
+            world_size=world_size,
+        )
+
+    def total_steps(self) -> int:
+        """Optimizer steps of all epochs."""
+        return sum(len(self.train_sampler(epoch)) for epoch in range(self.params.max_epochs))
+
+    def train_dataloader(self) -> DataLoader[Batch]:
+        trainer = self.trainer
+        assert trainer is not None
+        sampler = self.train_sampler(trainer.current_epoch, trainer.global_rank, trainer.world_size)
+        return loader(self.train, sampler, self.workers, self.pin_memory)
+
+    def val_dataloader(self) -> DataLoader[Batch]:
+        trainer = self.trainer
+        assert trainer is not None
+        sampler = BucketSampler(
+            self.val_crops, 4 * self.params.batch_size, rank=trainer.global_rank, world_size=trainer.world_size
+        )
+        return loader(self.val, sampler, self.workers, self.pin_memory)
+
+
+def loader(dataset: LinesDataset, sampler: BucketSampler, workers: int, pin_memory: bool) -> DataLoader[Batch]:
+    """A loader whose items are the sampler's batches."""
+    return DataLoader(dataset, sampler=sampler, batch_size=None, num_workers=workers, pin_memory=pin_memory)

@@ -1,0 +1,71 @@
+"""The released model: a safetensors file of weights, with all that is needed to build the network as metadata."""
+
+import dataclasses
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from torch import Tensor
+
+from emnist_lines.alphabet import SYMBOLS
+from emnist_lines.errors import UserError
+from emnist_lines.files import whole
+from emnist_lines.learning import LineLearner
+from emnist_lines.params import Model, Train, build
+
+
+@dataclass(frozen=True)
+class ModelFile:
+    """What a model file says of itself.
+
+    Attributes:
+        model: the network's parameters.
+        train: how it was trained.
+        max_length: tokens of a line, `<S>` and `<E>` among them.
+        source: who made the glyphs it saw.
+        lines_sha256: of the file of lines it was trained on.
+    """
+
+    model: Model
+    train: Train
+    max_length: int
+    source: str
+    lines_sha256: str
+
+
+def save(path: Path, weights: dict[str, Tensor], about: ModelFile) -> None:
+    """Write weights named as in `LineLearner` (`model.…`, `ctc_head.…`)."""
+    metadata = {"about": json.dumps(dataclasses.asdict(about), sort_keys=True), "alphabet": json.dumps(SYMBOLS)}
+    with whole(path) as part:
+        save_file({name: tensor.contiguous() for name, tensor in weights.items()}, part, metadata)
+
+
+def load(path: Path) -> tuple[LineLearner, ModelFile]:
+    """The learner, in evaluation mode, and what its file says.
+
+    Raises:
+        UserError: the file is missing, damaged, or of another alphabet or network.
+    """
+    try:
+        with safe_open(path, "pt") as file:
+            metadata: dict[str, str] = file.metadata() or {}
+            weights = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (not a mapping)
+        about = _about(json.loads(metadata["about"]))
+        alphabet = json.loads(metadata["alphabet"])
+    except (OSError, SafetensorError, KeyError, ValueError, TypeError, UserError) as error:
+        raise UserError(f"{path} is no model of this project ({error}); `dvc pull train` fetches the released one") from None
+    if tuple(alphabet) != SYMBOLS:
+        raise UserError(f"{path} was trained for another alphabet; train again with `dvc repro`")
+    learner = LineLearner(about.model, about.train, about.max_length, total_steps=1)
+    try:
+        learner.load_state_dict(weights)
+    except RuntimeError:
+        raise UserError(f"{path} has other layers than its parameters say; `dvc pull train` fetches the released one") from None
+    return learner.eval(), about
+
+
+def _about(content: Any) -> ModelFile:
+    return build(ModelFile, content, "about")

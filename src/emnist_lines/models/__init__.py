@@ -1,0 +1,1 @@
+"""The network: architecture and decoding only, no training."""

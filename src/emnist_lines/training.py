@@ -1,0 +1,156 @@
+"""Training a network on a file of lines, with Lightning."""
+
+import copy
+import time
+from pathlib import Path
+from typing import Any
+
+import pytorch_lightning as pl
+import torch
+from dvclive import Live
+from pytorch_lightning.callbacks import Callback, EarlyStopping, ModelCheckpoint, ModelSummary
+from torch import Tensor
+
+from emnist_lines import model_file
+from emnist_lines.learning import LineLearner
+from emnist_lines.lines import LinesDataModule
+from emnist_lines.model_file import ModelFile
+from emnist_lines.params import Machine, Params
+
+VALIDATED = ("val_loss", "val_acc", "val_cer", "val_ctc_cer")
+
+
+class History(Callback):
+    """One row of figures per epoch, logged with DVCLive; and the weights of the best validation CER.
+
+    Both are part of the checkpoint, so that a resumed run's history and model are those of an unbroken one.
+    """
+
+    def __init__(self, folder: Path | None) -> None:
+        """
+        Args:
+            folder: where DVCLive writes; None in processes that do not.
+        """
+        self.live = None if folder is None else Live(str(folder), save_dvc_exp=False, dvcyaml=None)
+        self.rows: list[dict[str, float]] = []
+        self.best_weights: dict[str, Tensor] = {}
+        self.best_cer = float("inf")
+        self.validated = False
+        self.seconds = 0.0
+        self.since = 0.0
+
+    def state_dict(self) -> dict[str, Any]:
+        return {name: getattr(self, name) for name in ("rows", "best_weights", "best_cer", "seconds")}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state)
+        for row in self.rows:
+            self._log(row)
+
+    def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        self.since = time.monotonic()
+
+    def on_validation_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        self.validated = True
+
+    def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        now = time.monotonic()
+        self.seconds, self.since = self.seconds + now - self.since, now
+        figures = {name: float(value) for name, value in trainer.callback_metrics.items()}
+        row = {"epoch": float(trainer.current_epoch + 1), "minutes": round(self.seconds / 60, 3)}
+        row |= {"learning_rate": trainer.optimizers[0].param_groups[0]["lr"]}
+        row |= {name: figures[name] for name in ("train_loss", "train_acc")}
+        if self.validated:
+            row |= {name: figures[name] for name in VALIDATED if name in figures}
+            if figures["val_cer"] < self.best_cer:
+                self.best_cer = figures["val_cer"]
+                self.best_weights = {n: t.detach().cpu().clone() for n, t in pl_module.state_dict().items()}
+        self.validated = False
+        self.rows.append(row)
+        self._log(row)
+
+    def _log(self, row: dict[str, float]) -> None:
+        if self.live is None:
+            return
+        self.live.step = int(row["epoch"])
+        for name, value in row.items():
+            if name != "epoch":
+                self.live.log_metric(name, value)
+        self.live.make_summary()
+
+    def finish(self) -> None:
+        """Write the summary of the epoch whose weights are kept."""
+        if self.live is None:
+            return
+        best = min((row for row in self.rows if "val_cer" in row), key=lambda row: row["val_cer"])
+        self.live.summary = {"epochs": len(self.rows), "best": copy.copy(best)}
+        self.live._step = None  # the summary has its own count of epochs
+        self.live.make_summary()
+
+
+def on_gpu(machine: Machine) -> bool:
+    """Whether Lightning will train on a CUDA GPU."""
+    return machine.accelerator in ("auto", "gpu", "cuda") and torch.cuda.is_available()
+
+
+def precision(wanted: str, machine: Machine) -> Any:
+    """Lightning's name for the precision to compute in."""
+    if wanted != "auto":
+        return wanted
+    if not on_gpu(machine):
+        return "32-true"
+    return "bf16-mixed" if torch.cuda.is_bf16_supported() else "16-mixed"
+
+
+def train(
+    params: Params, lines: Path, lines_sha256: str, checkpoints: Path, live: Path, out: Path
+) -> None:
+    """Train and write the weights of the best validation CER.
+
+    Args:
+        params: the network, the training and the machine.
+        lines: the file of lines.
+        lines_sha256: its hash, to be told in the model file.
+        checkpoints: folder for this run's checkpoint; one that lies there is gone on from.
+        live: folder for DVCLive's metrics.
+        out: the model file to write.
+
+    Raises:
+        UserError: the file of lines is missing, damaged or of another alphabet.
+    """
+    pl.seed_everything(params.train.seed, verbose=False)
+    machine = params.machine
+    data = LinesDataModule(lines, params.train, machine.workers, on_gpu(machine))
+    learner = LineLearner(params.model, params.train, data.train.max_length, data.total_steps())
+    checkpoint = ModelCheckpoint(
+        checkpoints, "last", save_top_k=1, save_on_train_epoch_end=True, enable_version_counter=False
+    )
+    callbacks: list[Callback] = [checkpoint, ModelSummary(max_depth=-1)]
+    if params.train.early_stopping_patience is not None:
+        callbacks.append(EarlyStopping("val_cer", patience=params.train.early_stopping_patience))
+    trainer = pl.Trainer(
+        accelerator=machine.accelerator,
+        devices=machine.devices,
+        num_nodes=machine.num_nodes,
+        strategy=machine.strategy,
+        precision=precision(params.train.precision, machine),
+        max_epochs=params.train.max_epochs,
+        gradient_clip_val=params.train.gradient_clip,
+        check_val_every_n_epoch=params.train.validate_every,
+        callbacks=callbacks,
+        logger=False,
+        num_sanity_val_steps=0,
+        use_distributed_sampler=False,  # BucketSampler shares the lines out
+        reload_dataloaders_every_n_epochs=1,  # each epoch has its own batches
+    )
+    history = History(live if trainer.is_global_zero else None)
+    trainer.callbacks.insert(0, history)
+    last = checkpoints / "last.ckpt"
+    resume = last if last.exists() else None
+    if resume is not None:
+        print(f"going on from {last}", flush=True)
+    trainer.fit(learner, data, ckpt_path=resume, weights_only=True)
+    if trainer.is_global_zero:
+        history.finish()
+        about = ModelFile(params.model, params.train, data.train.max_length, data.train.source, lines_sha256)
+        model_file.save(out, history.best_weights, about)

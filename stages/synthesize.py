@@ -1,0 +1,31 @@
+"""Compose data/lines.h5 from data/glyphs.h5 and data/brown.zip. Run by DVC: `dvc repro synthesize`."""
+
+import json
+from pathlib import Path
+
+import h5py
+
+from emnist_lines import errors, params, report, synthesis, text
+from emnist_lines.files import whole
+from emnist_lines.glyphs import store
+
+PICTURED = 12
+
+
+def main() -> None:
+    values = params.load(Path("params.yaml")).synthesize
+    glyphs = store.read(Path("data/glyphs.h5"))
+    documents = text.read_documents(Path("data/brown.zip"))
+    lines = Path("data/lines.h5")
+    statistics = synthesis.synthesize(glyphs, documents, values, lines)
+    with whole(Path("metrics/synthesize.json")) as part:
+        part.write_text(json.dumps(statistics, indent=1) + "\n")
+    with h5py.File(lines, "r") as file:
+        group = file["train"]
+        images, widths, texts = (group[name][:PICTURED] for name in ("images", "widths", "texts"))
+    with whole(Path("metrics/plots/lines.png")) as part:
+        report.preview(images, widths, [line.decode() for line in texts]).save(part, "png")
+
+
+if __name__ == "__main__":
+    errors.run(main)

@@ -1,0 +1,114 @@
+"""Batches hold each line once, similar widths together, the same for the same seed."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import h5py
+import numpy as np
+import pytest
+import torch
+
+from emnist_lines.alphabet import PAD, decode
+from emnist_lines.errors import UserError
+from emnist_lines.lines import BucketSampler, LinesDataModule, LinesDataset
+from emnist_lines.params import Params
+
+CROPS = np.random.default_rng(0).choice([64, 128, 192, 256], size=103)
+
+
+def flat(sampler: BucketSampler) -> list[int]:
+    return [index for batch in sampler for index in batch]
+
+
+@pytest.mark.parametrize("batch_size", [1, 8, 103, 500])
+def test_every_line_once_in_batches_of_equal_size(batch_size: int) -> None:
+    sampler = BucketSampler(CROPS, batch_size, seed=0)
+    assert sorted(flat(sampler)) == list(range(103))
+    sizes = {len(batch) for batch in sampler}
+    assert max(sizes) <= batch_size
+    assert max(sizes) - min(sizes) <= 1
+    assert len(sampler) == -(-103 // batch_size)
+
+
+def test_batches_are_of_similar_width_and_shuffled() -> None:
+    sampler = BucketSampler(CROPS, 8, seed=0)
+    mixed = sum(len(set(CROPS[batch])) > 1 for batch in sampler)
+    assert mixed <= 3  # only where one width ends and the next begins
+    firsts = [CROPS[batch].min() for batch in sampler]
+    assert firsts != sorted(firsts)
+
+
+def test_same_seed_and_epoch_same_batches() -> None:
+    assert list(BucketSampler(CROPS, 8, seed=1, epoch=2)) == list(BucketSampler(CROPS, 8, seed=1, epoch=2))
+    assert list(BucketSampler(CROPS, 8, seed=1, epoch=2)) != list(BucketSampler(CROPS, 8, seed=1, epoch=3))
+    assert list(BucketSampler(CROPS, 8, seed=1, epoch=2)) != list(BucketSampler(CROPS, 8, seed=2, epoch=2))
+
+
+def test_processes_share_each_batch() -> None:
+    alone = list(BucketSampler(CROPS, 8, seed=1))
+    ranks = [list(BucketSampler(CROPS, 8, seed=1, rank=rank, world_size=3)) for rank in range(3)]
+    for batch, *shares in zip(alone, *ranks, strict=True):
+        assert sorted(batch) == sorted(index for share in shares for index in share)
+
+
+def test_members_alone_take_part_unless_there_are_none() -> None:
+    members = CROPS == 64
+    assert sorted(flat(BucketSampler(CROPS, 8, members=members, seed=0))) == np.flatnonzero(members).tolist()
+    assert len(flat(BucketSampler(CROPS, 8, members=CROPS == 1, seed=0))) == 103
+
+
+def test_a_batch_is_what_the_file_holds(lines: Path) -> None:
+    dataset = LinesDataset(lines, "val", bucket_width=64)
+    batch = dataset[[3, 0, 7]]
+    with h5py.File(lines) as file:
+        group = file["val"]
+        crop = batch.images.shape[2]
+        assert crop % 64 == 0 or crop == group["images"].shape[2]
+        for row, index in enumerate([3, 0, 7]):
+            assert np.array_equal(batch.images[row].numpy(), group["images"][index, :, :crop])
+            assert not group["images"][index, :, crop:].any()
+            assert decode(batch.tokens[row].tolist()) == group["texts"][index].decode() == dataset.texts[index]
+    assert (batch.tokens != PAD).sum(dim=1).max() == batch.tokens.shape[1]
+    assert batch.indices.tolist() == [3, 0, 7]
+
+
+def test_the_curriculum_limits_the_first_epochs(lines: Path, small: Params) -> None:
+    data = LinesDataModule(lines, replace(small.train, curriculum=(3, 5), max_epochs=4), workers=0, pin_memory=False)
+    longest = [max(data.train.lengths[flat(data.train_sampler(epoch))]) for epoch in range(4)]
+    assert longest[:2] == [3, 5]
+    assert longest[2] == longest[3] == 8
+    assert data.total_steps() == sum(len(data.train_sampler(epoch)) for epoch in range(4))
+
+
+def test_workers_read_the_same_batches(lines: Path) -> None:
+    from emnist_lines.lines import loader
+
+    dataset = LinesDataset(lines, "test", bucket_width=64)
+    sampler = BucketSampler(dataset.crops(), 8)
+    for one, two in zip(loader(dataset, sampler, 0, False), loader(dataset, sampler, 1, False), strict=True):
+        assert all(torch.equal(a, b) for a, b in zip(one, two, strict=True))
+
+
+@pytest.mark.parametrize("content", [b"", b"no HDF5", None])
+def test_a_file_that_is_none_is_one_sentence(tmp_path: Path, content: bytes | None) -> None:
+    path = tmp_path / "lines.h5"
+    if content is not None:
+        path.write_bytes(content)
+    with pytest.raises(UserError, match=r"holds no train lines .* remake it"):
+        LinesDataset(path, "train", 64)
+
+
+def test_a_truncated_file_is_one_sentence(lines: Path, tmp_path: Path) -> None:
+    path = tmp_path / "lines.h5"
+    path.write_bytes(lines.read_bytes()[:-1000])
+    with pytest.raises(UserError, match="remake it"):
+        LinesDataset(path, "test", 64)
+
+
+def test_another_alphabet_is_one_sentence(lines: Path, tmp_path: Path) -> None:
+    path = tmp_path / "lines.h5"
+    path.write_bytes(lines.read_bytes())
+    with h5py.File(path, "r+") as file:
+        file.attrs["alphabet"] = '["a", "b"]'
+    with pytest.raises(UserError, match="another format"):
+        LinesDataset(path, "test", 64)

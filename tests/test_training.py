@@ -1,0 +1,188 @@
+"""Training learns, keeps its best weights, and goes on where it was killed."""
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import asdict, replace
+from pathlib import Path
+
+import pandas as pd
+import pytest
+import torch
+import yaml
+from safetensors.torch import load_file
+
+from emnist_lines import model_file, training
+from emnist_lines.errors import UserError
+from emnist_lines.params import Params
+from tests.conftest import ROOT
+
+
+@pytest.fixture(scope="module")
+def workspace(tmp_path_factory: pytest.TempPathFactory, lines: Path, small: Params) -> Path:
+    """A folder in which `stages/train.py` runs on small data."""
+    folder = tmp_path_factory.mktemp("workspace")
+    (folder / "data").mkdir()
+    shutil.copy(lines, folder / "data" / "lines.h5")
+    write_params(folder, small)
+    return folder
+
+
+def write_params(folder: Path, values: Params) -> None:
+    (folder / "params.yaml").write_text(yaml.safe_dump(json.loads(json.dumps(asdict(values)))))
+
+
+def start(folder: Path) -> subprocess.Popen[str]:
+    environment = {**os.environ, "OMP_NUM_THREADS": "2", "PYTHONUNBUFFERED": "1"}
+    return subprocess.Popen(
+        [sys.executable, str(ROOT / "stages" / "train.py")],
+        cwd=folder,
+        env=environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+
+
+def finish(folder: Path) -> str:
+    process = start(folder)
+    output, _ = process.communicate(timeout=300)
+    assert process.returncode == 0, output
+    return output
+
+
+def weights(folder: Path) -> dict[str, torch.Tensor]:
+    return load_file(folder / "models" / "line_cnn_transformer.safetensors")
+
+
+def history(folder: Path, name: str) -> pd.DataFrame:
+    return pd.read_csv(folder / "metrics" / "train" / "plots" / "metrics" / f"{name}.tsv", sep="\t")
+
+
+def test_a_killed_run_goes_on_and_ends_as_an_unbroken_one(workspace: Path, tmp_path: Path) -> None:
+    output = finish(workspace)
+    assert "3.8 M" not in output  # the small network …
+    assert "LineCNNTransformer" in output  # … whose table is printed
+    expected = weights(workspace)
+    assert not list((workspace / "checkpoints").glob("*"))  # a finished run needs none
+
+    killed = tmp_path / "killed"
+    shutil.copytree(workspace, killed, ignore=shutil.ignore_patterns("metrics", "models"))
+    process = start(killed)
+    deadline = time.monotonic() + 240
+    while not list(killed.glob("checkpoints/*/last.ckpt")):
+        assert process.poll() is None, "it ended before its first checkpoint"
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+    process.send_signal(signal.SIGKILL)
+    process.communicate()
+    assert not (killed / "models").exists()
+    shutil.rmtree(killed / "metrics")  # as DVC does before it runs the stage again
+
+    output = finish(killed)
+    assert "going on from checkpoints/" in output
+    resumed = weights(killed)
+    assert expected.keys() == resumed.keys()
+    assert all(torch.equal(expected[name], resumed[name]) for name in expected)
+    for name in ("train_loss", "val_loss", "val_cer", "val_ctc_cer", "learning_rate"):
+        pd.testing.assert_frame_equal(history(killed, name), history(workspace, name))
+    assert history(killed, "minutes")["step"].tolist() == [1, 2, 3]
+
+
+def test_other_parameters_start_afresh_and_say_so(workspace: Path, tmp_path: Path, small: Params) -> None:
+    folder = tmp_path / "changed"
+    shutil.copytree(workspace, folder, ignore=shutil.ignore_patterns("metrics", "models"))
+    stale = folder / "checkpoints" / "0123456789abcdef" / "last.ckpt"
+    stale.parent.mkdir(parents=True)
+    stale.write_bytes(b"of another run")
+    write_params(folder, replace(small, train=replace(small.train, max_epochs=2)))
+    output = finish(folder)
+    assert "belong to other parameters, data or code: training starts afresh" in output
+    assert "going on" not in output
+    assert stale.read_bytes() == b"of another run"
+
+
+def test_a_missing_file_of_lines_is_one_sentence(tmp_path: Path, small: Params) -> None:
+    write_params(tmp_path, small)
+    process = start(tmp_path)
+    output, _ = process.communicate(timeout=60)
+    assert process.returncode == 1
+    assert output == "error: data/lines.h5 is missing; make it with `dvc repro synthesize`\n"
+
+
+def test_the_saved_weights_are_those_of_the_best_validation(
+    lines: Path, small: Params, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen = {}
+    log = training.History.on_train_epoch_end
+
+    def spoil(self: training.History, trainer: object, module: torch.nn.Module) -> None:
+        trainer.callback_metrics["val_cer"] = torch.tensor([0.5, 0.2, 0.9][trainer.current_epoch])
+        seen[trainer.current_epoch] = {n: t.clone() for n, t in module.state_dict().items()}
+        log(self, trainer, module)
+
+    monkeypatch.setattr(training.History, "on_train_epoch_end", spoil)
+    out = tmp_path / "model.safetensors"
+    training.train(small, lines, "hash", tmp_path / "checkpoints", tmp_path / "live", out)
+    saved = load_file(out)
+    assert all(torch.equal(saved[name], seen[1][name]) for name in saved)
+    assert json.loads((tmp_path / "live" / "metrics.json").read_text())["best"]["epoch"] == 2
+    learner, about = model_file.load(out)
+    assert (about.model, about.train, about.max_length) == (small.model, small.train, 10)
+    assert (about.source, about.lines_sha256) == ("drawn", "hash")
+    assert not learner.training
+
+
+def test_early_stopping_and_rare_validation(
+    lines: Path, small: Params, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    train = replace(small.train, max_epochs=40, validate_every=2, early_stopping_patience=1, learning_rate=1e-9)
+    train = replace(train, schedule="constant", optimizer="adam", ctc_weight=0.0, gradient_clip=None)
+    training.train(
+        replace(small, train=train), lines, "", tmp_path / "checkpoints", tmp_path / "live", tmp_path / "model"
+    )
+    epochs = pd.read_csv(tmp_path / "live" / "plots" / "metrics" / "train_loss.tsv", sep="\t")["step"].tolist()
+    validated = pd.read_csv(tmp_path / "live" / "plots" / "metrics" / "val_cer.tsv", sep="\t")["step"].tolist()
+    assert len(epochs) < 40
+    assert validated == [epoch for epoch in epochs if epoch % 2 == 0]
+
+
+def test_a_few_lines_are_learned_by_heart(lines: Path, small: Params, tmp_path: Path) -> None:
+    model = replace(small.model, conv_dim=16, fc_dim=64, tf_dim=64, tf_fc_dim=64, fc_dropout=0.0, tf_dropout=0.0)
+    train = replace(small.train, max_epochs=40, curriculum=(), label_smoothing=0.0, learning_rate=0.003)
+    values = replace(small, model=model, train=train)
+    training.train(values, lines, "", tmp_path / "checkpoints", tmp_path / "live", tmp_path / "model")
+    loss = pd.read_csv(tmp_path / "live" / "plots" / "metrics" / "train_loss.tsv", sep="\t")["train_loss"]
+    assert loss.iloc[-1] < 0.25 * loss.iloc[0]
+
+
+@pytest.mark.parametrize(
+    ("wanted", "gpu", "bf16", "expected"),
+    [
+        ("auto", False, False, "32-true"),
+        ("auto", True, True, "bf16-mixed"),
+        ("auto", True, False, "16-mixed"),
+        ("32-true", True, True, "32-true"),
+    ],
+)
+def test_precision_follows_the_machine(
+    defaults: Params, monkeypatch: pytest.MonkeyPatch, wanted: str, gpu: bool, bf16: bool, expected: str
+) -> None:
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: gpu)
+    monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda: bf16)
+    assert training.precision(wanted, defaults.machine) == expected
+    assert training.precision(wanted, replace(defaults.machine, accelerator="cpu")) in ("32-true", wanted)
+
+
+def test_a_damaged_model_file_is_one_sentence(tmp_path: Path) -> None:
+    for content in (b"", b"\x08\0\0\0\0\0\0\0{}      ", b"x" * 100):
+        path = tmp_path / "model.safetensors"
+        path.write_bytes(content)
+        with pytest.raises(UserError, match=r"is no model of this project"):
+            model_file.load(path)
+    with pytest.raises(UserError, match=r"is no model of this project"):
+        model_file.load(tmp_path / "missing.safetensors")
