@@ -36,7 +36,9 @@ def main() -> None:
     checkpoints = CHECKPOINTS / fingerprint(values, lines_sha256)
     if not checkpoints.exists() and any(CHECKPOINTS.glob("*/last.ckpt")):
         print(f"the checkpoints in {CHECKPOINTS} belong to other parameters, data or code: training starts afresh")
-    train(values, lines, lines_sha256, checkpoints, Path("metrics/train"), Path("models/line_cnn_transformer.safetensors"))
+    train(
+        values, lines, lines_sha256, checkpoints, Path("metrics/train"), Path("models/line_cnn_transformer.safetensors")
+    )
     shutil.rmtree(checkpoints, ignore_errors=True)
 
 

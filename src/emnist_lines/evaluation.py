@@ -52,15 +52,14 @@ def read(learner: LineLearner, dataset: LinesDataset, batch_size: int, machine: 
 
 def table(texts: list[str], learner: LineLearner) -> pd.DataFrame:
     """One row per line: text, prediction, edits, length, confidence, and with a CTC head its prediction."""
-    rows: list[tuple[str, ...] | None] = [None] * len(texts)
+    columns: dict[str, list[Any]] = {"prediction": [], "confidence": [], "ctc_prediction": []}
+    order: list[int] = []
     for reading in learner.readings:
-        columns = [reading.texts, reading.confidences]
-        if reading.ctc_texts is not None:
-            columns.append(reading.ctc_texts)
-        for index, *values in zip(reading.indices, *columns, strict=True):
-            rows[index] = tuple(values)
-    names = ["prediction", "confidence", "ctc_prediction"][: len(rows[0] or ())]
-    frame = pd.DataFrame(rows, columns=names)
+        order += reading.indices
+        columns["prediction"] += reading.texts
+        columns["confidence"] += reading.confidences
+        columns["ctc_prediction"] += reading.ctc_texts or []
+    frame = pd.DataFrame({name: values for name, values in columns.items() if values}, index=order).sort_index()
     frame.insert(0, "text", texts)
     frame.insert(2, "edits", _edits(frame, "prediction"))
     frame.insert(3, "length", [len(text) for text in texts])
@@ -86,9 +85,9 @@ def summary(frame: pd.DataFrame, column: str, params: Evaluate) -> dict[str, Any
     edits = np.array(_edits(frame, column))
     length = frame["text"].str.len().to_numpy()
     longer = np.maximum(length, frame[column].str.len().to_numpy())
-    pairs = zip(frame[column].str.split(), frame["text"].str.split(), strict=True)
+    pairs = zip(map(str.split, frame[column]), map(str.split, frame["text"]), strict=True)
     word_edits = np.array([edit_distance(p, t) for p, t in pairs])
-    words = frame["text"].str.split().str.len().to_numpy()
+    words = np.array([len(text.split()) for text in frame["text"]])
     rates: dict[str, Callable[[NDArray[np.int64]], NDArray[np.float64]]] = {
         "cer": lambda i: edits[i].sum(-1) / length[i].sum(-1),
         "cer_per_line": lambda i: (edits / np.maximum(longer, 1))[i].mean(-1),

@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable, Iterable
 from pathlib import Path
+from typing import TypeVar
 
 import requests
 from tqdm import tqdm
@@ -14,6 +15,8 @@ ATTEMPTS = 4
 BACK_OFF = 1.0  # seconds before the second attempt; doubled for each further one
 CHUNK = 1 << 16
 MAX_BYTES = 2 << 30
+
+T = TypeVar("T")
 
 
 class FetchError(Exception):
@@ -121,7 +124,7 @@ def _reason(error: Exception | None) -> str:
     return str(error)
 
 
-def first_served(what: str, tries: Iterable[tuple[str, Callable[[], object]]]) -> object:
+def first_served(what: str, tries: Iterable[tuple[str, Callable[[], T]]]) -> T:
     """The result of the first of `tries` (address, call) that raises no `FetchError`.
 
     Raises:

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 import pytorch_lightning as pl
 import torch
 import torch.nn.functional as F
@@ -127,11 +128,10 @@ class LineLearner(pl.LightningModule):
         reading = Reading(batch.indices.tolist(), _texts(tokens), confidences, ctc_texts)
         return loss, reading, _texts(batch.tokens)
 
-    def on_train_epoch_start(self) -> None:
-        """Random numbers depend on seed, epoch and process alone: a resumed run draws what an unbroken one would."""
-        stream = torch.Generator().manual_seed(self.params.seed)
-        seeds = torch.randint(2**31, (self.current_epoch + 1, self.trainer.world_size), generator=stream)
-        torch.manual_seed(int(seeds[self.current_epoch, self.global_rank]))
+    def on_train_batch_start(self, batch: Batch, batch_index: int) -> None:
+        """Random numbers depend on seed, step and process alone: a resumed run draws what an unbroken one would."""
+        state = np.random.SeedSequence([self.params.seed, self.global_step, self.global_rank]).generate_state(1)
+        torch.manual_seed(int(state[0]))
 
     def configure_optimizers(self) -> Any:
         params = self.params

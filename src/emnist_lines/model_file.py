@@ -4,7 +4,6 @@ import dataclasses
 import json
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
@@ -15,6 +14,8 @@ from emnist_lines.errors import UserError
 from emnist_lines.files import whole
 from emnist_lines.learning import LineLearner
 from emnist_lines.params import Model, Train, build
+
+REMEDY = "`dvc pull train` fetches the released one, `dvc repro -f train` trains another"
 
 
 @dataclass(frozen=True)
@@ -53,19 +54,15 @@ def load(path: Path) -> tuple[LineLearner, ModelFile]:
         with safe_open(path, "pt") as file:
             metadata: dict[str, str] = file.metadata() or {}
             weights = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (not a mapping)
-        about = _about(json.loads(metadata["about"]))
+        about = build(ModelFile, json.loads(metadata["about"]), "about")
         alphabet = json.loads(metadata["alphabet"])
-    except (OSError, SafetensorError, KeyError, ValueError, TypeError, UserError) as error:
-        raise UserError(f"{path} is no model of this project ({error}); `dvc pull train` fetches the released one") from None
+    except (OSError, SafetensorError, KeyError, ValueError, TypeError) as error:
+        raise UserError(f"{path} is no model of this project ({error}); {REMEDY}") from None
     if tuple(alphabet) != SYMBOLS:
-        raise UserError(f"{path} was trained for another alphabet; train again with `dvc repro`")
+        raise UserError(f"{path} was trained for another alphabet; {REMEDY}")
     learner = LineLearner(about.model, about.train, about.max_length, total_steps=1)
     try:
         learner.load_state_dict(weights)
     except RuntimeError:
-        raise UserError(f"{path} has other layers than its parameters say; `dvc pull train` fetches the released one") from None
+        raise UserError(f"{path} has other layers than its parameters say; {REMEDY}") from None
     return learner.eval(), about
-
-
-def _about(content: Any) -> ModelFile:
-    return build(ModelFile, content, "about")

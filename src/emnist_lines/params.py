@@ -1,7 +1,7 @@
 """`params.yaml` as frozen dataclasses, one per section. What each value means stands in that file.
 
-A key that is unknown or missing, a value of the wrong type or out of range: each is a `UserError` of one
-sentence that names the key.
+A key that is unknown or missing, a value of the wrong type or out of range: each is an error of one sentence that
+names the key.
 """
 
 import dataclasses
@@ -19,9 +19,13 @@ from emnist_lines.errors import UserError
 T = TypeVar("T")
 
 
+class ParamError(ValueError):
+    """Which key is wrong, and how."""
+
+
 def _require(holds: bool, key: str, rule: str, value: Any) -> None:
     if not holds:
-        raise UserError(f"params.yaml: {key} must be {rule}, not {value!r}")
+        raise ParamError(f"{key} must be {rule}, not {value!r}")
 
 
 def _positive(section: str, params: Any, *names: str) -> None:
@@ -203,16 +207,6 @@ class Machine:
         _require(self.workers >= 0, "machine.workers", "at least 0", self.workers)
 
 
-SECTIONS: dict[str, type] = {
-    "download": Download,
-    "synthesize": Synthesize,
-    "model": Model,
-    "train": Train,
-    "evaluate": Evaluate,
-    "machine": Machine,
-}
-
-
 @dataclass(frozen=True)
 class Params:
     download: Download
@@ -235,25 +229,28 @@ def load(path: Path) -> Params:
         raise UserError(f"{path} cannot be read ({error.strerror}); run from the repository's root") from None
     except (yaml.YAMLError, UnicodeDecodeError, RecursionError) as error:
         raise UserError(f"{path} is not valid YAML: {' '.join(str(error).split())}") from None
-    return build(Params, content, "")
+    try:
+        return build(Params, content)
+    except ParamError as error:
+        raise UserError(f"{path}: {error}") from None
 
 
 def build(cls: type[T], content: Any, key: str = "") -> T:
     """An instance of the dataclass `cls` from plain YAML values; `key` is where they stand, for the errors.
 
     Raises:
-        UserError: a key is unknown or missing, or a value is of the wrong type or out of range.
+        ParamError: a key is unknown or missing, or a value is of the wrong type or out of range.
     """
     where = key or "the file"
     if not isinstance(content, dict):
-        raise UserError(f"params.yaml: {where} must be a mapping of keys to values, not {content!r}")
+        raise ParamError(f"{where} must be a mapping of keys to values, not {content!r}")
     fields = typing.get_type_hints(cls)
     for name in content:
         if name not in fields:
-            raise UserError(f"params.yaml: {where} has an unknown key {name!r}; known are {', '.join(fields)}")
+            raise ParamError(f"{where} has an unknown key {name!r}; known are {', '.join(fields)}")
     for name in fields:
         if name not in content:
-            raise UserError(f"params.yaml: {_join(key, name)} is missing")
+            raise ParamError(f"{_join(key, name)} is missing")
     return cls(**{name: _convert(kind, content[name], _join(key, name)) for name, kind in fields.items()})
 
 

@@ -104,9 +104,7 @@ class Composer:
         shares = rng.uniform(self.params.min_overlap, self.params.max_overlap, (count, drawn))
         return np.broadcast_to(shares, (count, joints))
 
-    def _paint(
-        self, glyph: NDArray[np.int64], left: NDArray[np.int64], inside: NDArray[np.bool_]
-    ) -> NDArray[np.uint8]:
+    def _paint(self, glyph: NDArray[np.int64], left: NDArray[np.int64], inside: NDArray[np.bool_]) -> NDArray[np.uint8]:
         """Add each glyph's ink where it stands; sums saturate at 255."""
         count = len(glyph)
         canvas = np.zeros(count * self.columns * SIZE, dtype=np.uint8)

@@ -2,6 +2,7 @@
 
 import re
 import zipfile
+from collections.abc import Callable
 from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
@@ -32,11 +33,12 @@ def fetch_brown(destination: Path, mirror: str | None, cache: Path) -> None:
     Raises:
         UserError: no address served it.
     """
-    addresses = ([f"{mirror.rstrip('/')}/nltk/brown.zip"] if mirror else []) + [BROWN_URL]
-    tries = [
-        (address, lambda address=address: copy(fetch(address, cache / "nltk/brown.zip", BROWN_SHA256), destination))
-        for address in addresses
-    ]
+
+    def attempt(address: str) -> tuple[str, Callable[[], None]]:
+        return address, lambda: copy(fetch(address, cache / "nltk/brown.zip", BROWN_SHA256), destination)
+
+    tries = [attempt(f"{mirror.rstrip('/')}/nltk/brown.zip")] if mirror else []
+    tries.append(attempt(BROWN_URL))
     try:
         first_served("Brown corpus", tries)
     except FetchError as error:
@@ -72,8 +74,7 @@ def read_documents(path: Path) -> list[Document]:
     documents = [words for document in brown + plain if (words := _bare(document))]
     if len(documents) < 3:
         raise UserError(
-            f"{path} holds {len(documents)} documents, too few for three splits; "
-            "remake it with `dvc repro -f download`"
+            f"{path} holds {len(documents)} documents, too few for three splits; remake it with `dvc repro -f download`"
         )
     return documents
 
@@ -87,9 +88,7 @@ def _bare(words: list[str]) -> Document:
     return [bare for word in words if (bare := _NOT_A_GLYPH.sub("", word))]
 
 
-def split(
-    documents: list[Document], fractions: SplitFractions, rng: np.random.Generator
-) -> dict[str, list[Document]]:
+def split(documents: list[Document], fractions: SplitFractions, rng: np.random.Generator) -> dict[str, list[Document]]:
     """Train, val and test documents, disjoint, at least one each."""
     order = rng.permutation(len(documents))
     val = max(1, round(len(documents) * fractions.val))

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytorch_lightning as pl
 import torch
-from dvclive import Live
+from dvclive.live import Live
 from pytorch_lightning.callbacks import Callback, EarlyStopping, ModelCheckpoint, ModelSummary
 from torch import Tensor
 
@@ -26,12 +26,13 @@ class History(Callback):
     Both are part of the checkpoint, so that a resumed run's history and model are those of an unbroken one.
     """
 
-    def __init__(self, folder: Path | None) -> None:
+    def __init__(self, folder: Path) -> None:
         """
         Args:
-            folder: where DVCLive writes; None in processes that do not.
+            folder: where DVCLive writes; of several processes, only the first does.
         """
-        self.live = None if folder is None else Live(str(folder), save_dvc_exp=False, dvcyaml=None)
+        self.folder = folder
+        self.live: Live | None = None
         self.rows: list[dict[str, float]] = []
         self.best_weights: dict[str, Tensor] = {}
         self.best_cer = float("inf")
@@ -46,6 +47,10 @@ class History(Callback):
         self.__dict__.update(state)
         for row in self.rows:
             self._log(row)
+
+    def setup(self, trainer: pl.Trainer, pl_module: pl.LightningModule, stage: str) -> None:
+        if trainer.is_global_zero:
+            self.live = Live(str(self.folder), save_dvc_exp=False, dvcyaml=None)
 
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         self.since = time.monotonic()
@@ -84,7 +89,6 @@ class History(Callback):
             return
         best = min((row for row in self.rows if "val_cer" in row), key=lambda row: row["val_cer"])
         self.live.summary = {"epochs": len(self.rows), "best": copy.copy(best)}
-        self.live._step = None  # the summary has its own count of epochs
         self.live.make_summary()
 
 
@@ -102,9 +106,7 @@ def precision(wanted: str, machine: Machine) -> Any:
     return "bf16-mixed" if torch.cuda.is_bf16_supported() else "16-mixed"
 
 
-def train(
-    params: Params, lines: Path, lines_sha256: str, checkpoints: Path, live: Path, out: Path
-) -> None:
+def train(params: Params, lines: Path, lines_sha256: str, checkpoints: Path, live: Path, out: Path) -> None:
     """Train and write the weights of the best validation CER.
 
     Args:
@@ -125,7 +127,8 @@ def train(
     checkpoint = ModelCheckpoint(
         checkpoints, "last", save_top_k=1, save_on_train_epoch_end=True, enable_version_counter=False
     )
-    callbacks: list[Callback] = [checkpoint, ModelSummary(max_depth=-1)]
+    history = History(live)
+    callbacks: list[Callback] = [history, checkpoint, ModelSummary(max_depth=-1)]
     if params.train.early_stopping_patience is not None:
         callbacks.append(EarlyStopping("val_cer", patience=params.train.early_stopping_patience))
     trainer = pl.Trainer(
@@ -143,8 +146,6 @@ def train(
         use_distributed_sampler=False,  # BucketSampler shares the lines out
         reload_dataloaders_every_n_epochs=1,  # each epoch has its own batches
     )
-    history = History(live if trainer.is_global_zero else None)
-    trainer.callbacks.insert(0, history)
     last = checkpoints / "last.ckpt"
     resume = last if last.exists() else None
     if resume is not None:

@@ -172,9 +172,7 @@ def test_positions_are_vaswani_s() -> None:
 
 
 @pytest.mark.parametrize("initialization", ["fan_in", "fan_out"])
-def test_initialization_decides_how_much_of_the_image_is_in_the_features(
-    defaults: Params, initialization: str
-) -> None:
+def test_initialization_decides_how_much_of_the_image_is_in_the_features(defaults: Params, initialization: str) -> None:
     torch.manual_seed(0)
     model = LineCNNTransformer(replace(defaults.model, initialization=initialization)).eval()
     images, _ = lines_of(896)

@@ -5,9 +5,8 @@ import hashlib
 import io
 import json
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import cast
 
 import numpy as np
 import requests
@@ -53,20 +52,24 @@ def load(parts: tuple[str, ...], mirror: str | None, cache: Path) -> Glyphs:
     Raises:
         UserError: no address served a part.
     """
-    loaded = []
-    for part in parts:
-        bases = ([mirror] if mirror else []) + [PACKED]
-        tries = [(base, lambda base=base: _checked(part, *_packed(part, base, cache))) for base in bases]
-        tries.append((NIST, lambda: _checked(part, *_nist(part))))
-        try:
-            loaded.append(cast(Part, first_served(f"EMNIST {part}", tries)))
-        except FetchError as error:
-            raise UserError(
-                f"EMNIST's {part} part could not be fetched ({error}); set EMNIST_LINES_MIRROR to a folder or "
-                "address that has it, or run `make demo`, which needs no data"
-            ) from None
+    loaded = [_load(part, mirror, cache) for part in parts]
     images, labels = (np.concatenate(arrays) for arrays in zip(*loaded, strict=True))
     return Glyphs.collect(images, labels, "emnist", parts)
+
+
+def _load(part: str, mirror: str | None, cache: Path) -> Part:
+    def packed(base: str) -> tuple[str, Callable[[], Part]]:
+        return base, lambda: _checked(part, *_packed(part, base, cache))
+
+    tries = [packed(base) for base in ([mirror] if mirror else []) + [PACKED]]
+    tries.append((NIST, lambda: _checked(part, *_nist(part))))
+    try:
+        return first_served(f"EMNIST {part}", tries)
+    except FetchError as error:
+        raise UserError(
+            f"EMNIST's {part} part could not be fetched ({error}); set EMNIST_LINES_MIRROR to a folder or "
+            "address that has it, or run `make demo`, which needs no data"
+        ) from None
 
 
 def _checked(part: str, images: NDArray[np.uint8], labels: NDArray[np.uint8]) -> Part:
