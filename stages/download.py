@@ -3,7 +3,7 @@
 import os
 from pathlib import Path
 
-from emnist_lines import errors, params, text
+from emnist_lines import corpus, errors, params
 from emnist_lines.glyphs import drawn, emnist, store
 
 GLYPHS, CORPUS = Path("data/glyphs.h5"), Path("data/brown.zip")
@@ -13,12 +13,12 @@ def main() -> None:
     values = params.load(Path("params.yaml")).download
     if values.source == "drawn":
         store.write(drawn.draw(values.drawn_per_class, values.drawn_seed), GLYPHS)
-        text.write_builtin(CORPUS)
+        corpus.write_builtin(CORPUS)
         return
     mirror = os.environ.get("EMNIST_LINES_MIRROR")
     cache = Path(os.environ.get("EMNIST_LINES_CACHE") or Path.home() / ".cache" / "emnist-lines")
     store.write(emnist.load(values.parts, mirror, cache), GLYPHS)
-    text.fetch_brown(CORPUS, mirror, cache)
+    corpus.fetch_brown(CORPUS, mirror, cache)
 
 
 if __name__ == "__main__":

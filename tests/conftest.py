@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from emnist_lines import params, synthesis, text
+from emnist_lines import corpus, params, synthesis, text
 from emnist_lines.glyphs import drawn
 from emnist_lines.glyphs.store import Glyphs
 from emnist_lines.params import Params
@@ -44,7 +44,7 @@ def glyphs() -> Glyphs:
 @pytest.fixture(scope="session")
 def documents(tmp_path_factory: pytest.TempPathFactory) -> list[text.Document]:
     path = tmp_path_factory.mktemp("text") / "brown.zip"
-    text.write_builtin(path)
+    corpus.write_builtin(path)
     return text.read_documents(path)
 
 

@@ -39,8 +39,8 @@ def summarize(folder: Path) -> str:
 
 
 def _row(name: str, figures: dict[str, Any]) -> str:
-    interval = figures["interval"]["cer"]
+    low, high = figures["interval"]["cer"]
     return (
-        f"{name:16} CER {figures['cer']:.4f} (95%: {interval['low']:.4f} to {interval['high']:.4f})  "
+        f"{name:16} CER {figures['cer']:.4f} (95%: {low:.4f} to {high:.4f})  "
         f"WER {figures['wer']:.4f}  lines without an error {figures['exact_match']:.1%}"
     )

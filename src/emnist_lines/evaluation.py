@@ -79,7 +79,7 @@ def summary(frame: pd.DataFrame, column: str, params: Evaluate) -> dict[str, Any
         cer_per_line: mean over lines of edits over the longer of prediction and text (the lab's definition).
         wer: word edits over reference words.
         exact_match: share of lines without an edit.
-        interval: for each of them `low` and `high`, the 95% bootstrap interval over lines.
+        interval: for each of them the lower and upper end of the 95% bootstrap interval over lines.
         lines, characters: how many there were.
     """
     edits = np.array(_edits(frame, column))
@@ -101,6 +101,6 @@ def summary(frame: pd.DataFrame, column: str, params: Evaluate) -> dict[str, Any
     interval = {}
     for name, rate in rates.items():
         low, high = np.quantile(rate(resamples), [tail, 1 - tail])
-        interval[name] = {"low": round(float(low), 5), "high": round(float(high), 5)}
+        interval[name] = [round(float(low), 5), round(float(high), 5)]
     figures = {name: round(float(rate(everyone)), 5) for name, rate in rates.items()}
     return {**figures, "interval": interval, "lines": len(frame), "characters": int(length.sum())}

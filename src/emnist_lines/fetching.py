@@ -23,7 +23,7 @@ class FetchError(Exception):
     """Why one address could not serve a file."""
 
 
-class Moved(FetchError):
+class Refused(FetchError):
     """An answer that trying again will not change."""
 
 
@@ -61,7 +61,7 @@ def fetch(address: str, cache: Path, expected_sha256: str | None) -> Path:
             _verify(unfinished, expected_sha256)
             unfinished.replace(cache)
             return cache
-        except Moved:
+        except Refused:
             raise
         except (requests.RequestException, FetchError) as error:
             last = error
@@ -76,13 +76,13 @@ def _download(address: str, unfinished: Path) -> None:
         if response.status_code == 416:  # nothing after what we have: whole, or of another file
             return
         if 400 <= response.status_code < 500 and response.status_code not in (408, 429):
-            raise Moved(f"HTTP {response.status_code} {response.reason}")
+            raise Refused(f"HTTP {response.status_code} {response.reason}")
         response.raise_for_status()
         resumed = have > 0 and response.status_code == 206
         length = response.headers.get("Content-Length")
         total = None if length is None else int(length) + (have if resumed else 0)
         if total is not None and total > MAX_BYTES:
-            raise Moved(f"{total} bytes announced, more than any file of ours")
+            raise Refused(f"{total} bytes announced, more than any file of ours")
         with (
             unfinished.open("ab" if resumed else "wb") as file,
             tqdm(
@@ -98,7 +98,7 @@ def _download(address: str, unfinished: Path) -> None:
                 file.write(chunk)
                 bar.update(len(chunk))
                 if bar.n > MAX_BYTES:
-                    raise Moved("it sends more bytes than any file of ours has")
+                    raise Refused("it sends more bytes than any file of ours has")
             if total is not None and bar.n != total:
                 raise FetchError(f"the connection ended after {bar.n} of {total} bytes")
 

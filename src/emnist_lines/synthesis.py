@@ -189,7 +189,7 @@ def synthesize(glyphs: Glyphs, documents: list[text.Document], params: Synthesiz
 
 
 def _statistics(group: h5py.Group) -> dict[str, Any]:
-    """Figures about one split's lines."""
+    """Figures about one split's lines. What is no headline is a list, which `dvc metrics` leaves out."""
     texts, overlaps = group["texts"][:], group["overlaps"][:]
     lengths = np.char.str_len(texts)
     characters = np.frombuffer(b"".join(texts.tolist()), dtype=np.uint8)
@@ -197,9 +197,11 @@ def _statistics(group: h5py.Group) -> dict[str, Any]:
     return {
         "lines": len(texts),
         "characters": int(lengths.sum()),
-        "length": _distribution(lengths),
-        "overlap": _distribution(overlaps[lengths > 1]),
-        "width": _distribution(group["widths"][:]),
+        "distributions": [
+            _distribution("characters of a line", lengths),
+            _distribution("share of a glyph that the next one covers", overlaps[lengths > 1]),
+            _distribution("columns of a line", group["widths"][:]),
+        ],
         "lines_by_length": [
             {"length": length, "lines": count} for length, count in enumerate(np.bincount(lengths).tolist()) if length
         ],
@@ -207,8 +209,10 @@ def _statistics(group: h5py.Group) -> dict[str, Any]:
     }
 
 
-def _distribution(values: NDArray[Any]) -> dict[str, float]:
+def _distribution(of: str, values: NDArray[Any]) -> dict[str, str | float]:
     if len(values) == 0:
-        return {}
-    figures = {"min": values.min(), "mean": values.mean(dtype=np.float64), "max": values.max()}
-    return {name: round(float(value), 4) for name, value in figures.items()}
+        return {"of": of}
+    quantiles = np.quantile(values.astype(np.float64), [0, 0.1, 0.5, 0.9, 1])
+    figures = dict(zip(("min", "10%", "median", "90%", "max"), quantiles, strict=True))
+    figures["mean"] = values.mean(dtype=np.float64)
+    return {"of": of, **{name: round(float(value), 4) for name, value in figures.items()}}

@@ -5,14 +5,15 @@ import hashlib
 import io
 import json
 import zipfile
+import zlib
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
-import requests
 from numpy.typing import NDArray
 from PIL import Image
-from remotezip import RemoteIOError, RemoteZip
+from remotezip import RangeNotSupported, RemoteZip, RemoteZipError
+from tqdm import tqdm
 
 from emnist_lines.alphabet import CLASSES
 from emnist_lines.errors import UserError
@@ -62,7 +63,7 @@ def _load(part: str, mirror: str | None, cache: Path) -> Part:
         return base, lambda: _checked(part, *_packed(part, base, cache))
 
     tries = [packed(base) for base in ([mirror] if mirror else []) + [PACKED]]
-    tries.append((NIST, lambda: _checked(part, *_nist(part))))
+    tries.append((NIST, lambda: _checked(part, *_nist(part, cache))))
     try:
         return first_served(f"EMNIST {part}", tries)
     except FetchError as error:
@@ -113,12 +114,16 @@ def _tiles(path: Path) -> NDArray[np.uint8]:
     return grid.reshape(rows, SIZE, columns, SIZE).swapaxes(1, 2).reshape(-1, SIZE, SIZE)
 
 
-def _nist(part: str) -> Part:
-    """A part from NIST's zip, of which only this part's two members are transferred."""
+def _nist(part: str, cache: Path) -> Part:
+    """A part from NIST's zip, of which only this part's two members are transferred where the server allows that."""
     try:
-        with RemoteZip(NIST, timeout=TIMEOUT[1], support_suffix_range=False) as archive:
-            return _members(archive, part)
-    except (requests.RequestException, RemoteIOError, zipfile.BadZipFile, KeyError, ValueError, OSError) as error:
+        try:
+            with RemoteZip(NIST, timeout=TIMEOUT[1], support_suffix_range=False) as archive:
+                return _members(archive, part)
+        except RangeNotSupported:
+            with zipfile.ZipFile(fetch(NIST, cache / "gzip.zip", None)) as archive:
+                return _members(archive, part)
+    except (RemoteZipError, zipfile.BadZipFile, zlib.error, EOFError, KeyError, ValueError, OSError) as error:
         raise FetchError(str(error) or type(error).__name__) from None
 
 
@@ -131,8 +136,10 @@ def _members(archive: zipfile.ZipFile, part: str) -> Part:
 
 def _idx(archive: zipfile.ZipFile, name: str) -> NDArray[np.uint8]:
     """An array in LeCun's IDX format: two zeros, type 8 (uint8), dimensions, their sizes (big-endian), the bytes."""
-    with archive.open(name) as packed, gzip.open(packed) as file:
-        content = io.BytesIO(b"".join(_bounded(file)))
+    size = archive.getinfo(name).file_size
+    bar = tqdm(desc=name.rpartition("/")[2], total=size, unit="B", unit_scale=True, unit_divisor=1024)
+    with archive.open(name) as packed, bar, gzip.open(packed) as file:
+        content = io.BytesIO(b"".join(_bounded(file, lambda: bar.update(packed.tell() - bar.n))))
     zero, kind, dimensions = np.frombuffer(content.read(4), dtype=">u2, u1, u1")[0]
     if zero != 0 or kind != 8:
         raise ValueError(f"{name} is not an IDX file of bytes")
@@ -140,10 +147,11 @@ def _idx(archive: zipfile.ZipFile, name: str) -> NDArray[np.uint8]:
     return np.frombuffer(content.read(), dtype=np.uint8).reshape(shape)
 
 
-def _bounded(file: gzip.GzipFile) -> Iterator[bytes]:
+def _bounded(file: gzip.GzipFile, each: Callable[[], object]) -> Iterator[bytes]:
     total = 0
     while chunk := file.read(1 << 20):
         total += len(chunk)
         if total > MAX_MEMBER:
             raise ValueError("a member unpacks to more than any of EMNIST's")
+        each()
         yield chunk

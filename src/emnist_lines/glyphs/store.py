@@ -62,6 +62,8 @@ def read(path: Path) -> Glyphs:
     Raises:
         UserError: the file is missing, damaged or of another format.
     """
+    if not path.is_file():
+        raise UserError(f"{path} is missing; make it with `dvc repro -f download`")
     try:
         with h5py.File(path, "r") as file:
             images, labels = file["images"][:], file["labels"][:]

@@ -1,0 +1,67 @@
+"""Files are whole or not there; user errors are one sentence and exit code 1."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from emnist_lines import errors
+from emnist_lines.files import sha256, whole
+
+
+def test_a_whole_file_replaces_the_old_one(tmp_path: Path) -> None:
+    path = tmp_path / "new" / "file"
+    for content in ("one", "two"):
+        with whole(path) as part:
+            part.write_text(content)
+        assert path.read_text() == content
+    assert list(path.parent.iterdir()) == [path]
+
+
+def test_a_failed_write_leaves_the_old_file_alone(tmp_path: Path) -> None:
+    path = tmp_path / "file"
+    path.write_text("old")
+
+    def fail() -> None:
+        with whole(path) as part:
+            part.write_text("half")
+            raise RuntimeError
+
+    with pytest.raises(RuntimeError):
+        fail()
+    assert path.read_text() == "old"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_permissions_follow_the_umask(tmp_path: Path) -> None:
+    before = os.umask(0o027)
+    try:
+        with whole(tmp_path / "file") as part:
+            part.write_text("")
+    finally:
+        os.umask(before)
+    assert (tmp_path / "file").stat().st_mode & 0o777 == 0o640
+
+
+def test_sha256_of_a_known_string(tmp_path: Path) -> None:
+    path = tmp_path / "abc"
+    path.write_bytes(b"abc")
+    assert sha256(path) == "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
+
+
+def test_a_user_s_error_is_one_line_and_exit_code_1(capsys: pytest.CaptureFixture[str]) -> None:
+    def fail() -> None:
+        raise errors.UserError("what, where, what to do")
+
+    with pytest.raises(SystemExit) as raised:
+        errors.run(fail)
+    assert raised.value.code == 1
+    assert capsys.readouterr().err == "error: what, where, what to do\n"
+
+
+def test_other_errors_keep_their_traceback() -> None:
+    def fail() -> None:
+        raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        errors.run(fail)
