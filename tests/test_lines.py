@@ -77,6 +77,8 @@ def test_the_curriculum_limits_the_first_epochs(lines: Path, small: Params) -> N
     longest = [max(data.train.lengths[flat(data.train_sampler(epoch))]) for epoch in range(4)]
     assert longest[:2] == [3, 5]
     assert longest[2] == longest[3] == 8
+    short = LinesDataModule(lines, replace(small.train, curriculum=(3, 5), max_epochs=1), workers=0, pin_memory=False)
+    assert sorted(flat(short.train_sampler(0))) == list(range(96))  # the last epoch takes all lines
     assert data.total_steps() == sum(len(data.train_sampler(epoch)) for epoch in range(4))
 
 

@@ -73,7 +73,6 @@ def test_the_repository_s_own_values() -> None:
         ("train.batch_size", None),
         ("train.gradient_clip", 0.0),
         ("train.curriculum", [8, -1]),
-        ("train.curriculum", [8] * 100),
         ("train.weight_decay", -0.1),
         ("train.validate_every", 10_000),
         ("train.precision", 16),

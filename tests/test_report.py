@@ -11,9 +11,9 @@ from emnist_lines import report
     [
         ("abc", "abc", [("abc", False)]),
         ("abc", "axc", [("a", False), ("x", True), ("c", False)]),
-        ("abc", "ac", [("a", False), ("·", True), ("c", False)]),
+        ("abc", "ac", [("a", False), ("_", True), ("c", False)]),
         ("ac", "abc", [("a", False), ("b", True), ("c", False)]),
-        ("ab", "", [("··", True)]),
+        ("ab", "", [("__", True)]),
         ("", "ab", [("ab", True)]),
         ("", "", []),
     ],

@@ -174,8 +174,8 @@ class LinesDataModule(pl.LightningDataModule):
         self.train_crops, self.val_crops = self.train.crops(), self.val.crops()
 
     def train_sampler(self, epoch: int, rank: int = 0, world_size: int = 1) -> BucketSampler:
-        """The batches of one epoch, among them only texts as short as the curriculum asks."""
-        curriculum = self.params.curriculum
+        """The batches of one epoch, of texts as short as the curriculum asks; the last epoch takes all."""
+        curriculum = self.params.curriculum[: self.params.max_epochs - 1]
         members = self.train.lengths <= curriculum[epoch] if epoch < len(curriculum) else None
         return BucketSampler(
             self.train_crops,

@@ -163,12 +163,6 @@ class Train:
         _fraction("train", self, "warmup_fraction", "label_smoothing", "ctc_weight")
         _require(all(n > 0 for n in self.curriculum), "train.curriculum", "lengths above 0", list(self.curriculum))
         _require(
-            len(self.curriculum) < self.max_epochs,
-            "train.curriculum",
-            f"shorter than max_epochs ({self.max_epochs})",
-            list(self.curriculum),
-        )
-        _require(
             self.validate_every <= self.max_epochs,
             "train.validate_every",
             f"at most max_epochs ({self.max_epochs})",

@@ -11,7 +11,7 @@ INK, PAPER, GREY, WRONG = (20, 20, 20), (255, 255, 255), (120, 120, 120), (200, 
 SCALE = 2  # a line's pixels in the picture
 TEXT_SIZE = 24
 MARGIN = 16
-GAP = "·"  # where a character is missing
+GAP = "_"  # where a character is missing
 
 
 def preview(images: NDArray[np.uint8], widths: NDArray[np.int32], texts: Sequence[str]) -> Image.Image:
