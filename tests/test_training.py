@@ -18,6 +18,7 @@ from safetensors.torch import load_file
 
 from emnist_lines import model_file, training
 from emnist_lines.errors import UserError
+from emnist_lines.learning import LineLearner
 from emnist_lines.params import Params
 from tests.conftest import ROOT
 
@@ -130,7 +131,8 @@ def test_the_saved_weights_are_those_of_the_best_validation(
     training.train(small, lines, "hash", tmp_path / "checkpoints", tmp_path / "live", out)
     saved = load_file(out)
     assert all(torch.equal(saved[name], seen[1][name]) for name in saved)
-    assert json.loads((tmp_path / "live" / "metrics.json").read_text())["best"]["epoch"] == 2
+    metrics = json.loads((tmp_path / "live" / "metrics.json").read_text())
+    assert (metrics["source"], metrics["epochs"], metrics["best"]["epoch"]) == ("drawn", 3, 2)
     learner, about = model_file.load(out)
     assert (about.model, about.train, about.max_length) == (small.model, small.train, 10)
     assert (about.source, about.lines_sha256) == ("drawn", "hash")
@@ -176,6 +178,28 @@ def test_precision_follows_the_machine(
     monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda: bf16)
     assert training.precision(wanted, defaults.machine) == expected
     assert training.precision(wanted, replace(defaults.machine, accelerator="cpu")) in ("32-true", wanted)
+
+
+def test_a_model_file_has_the_same_bytes_in_every_process(lines: Path, small: Params, tmp_path: Path) -> None:
+    learner = LineLearner(small.model, small.train, 10, total_steps=1)
+    about = model_file.ModelFile(small.model, small.train, 10, "drawn", "hash")
+    model_file.save(tmp_path / "0", learner.state_dict(), about)
+    again = "import sys; from pathlib import Path; from safetensors.torch import load_file; "
+    again += "from emnist_lines import model_file as m; out = Path(sys.argv[1]); source = out.with_name('0'); "
+    again += "m.save(out, load_file(source), m.load(source)[1])"
+    for number in "123":
+        subprocess.run([sys.executable, "-c", again, str(tmp_path / number)], check=True)
+        assert (tmp_path / number).read_bytes() == (tmp_path / "0").read_bytes()
+
+
+def test_another_alphabet_is_one_sentence(small: Params, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    learner = LineLearner(small.model, small.train, 10, total_steps=1)
+    about = model_file.ModelFile(small.model, small.train, 10, "drawn", "hash")
+    monkeypatch.setattr(model_file, "SYMBOLS", ("a", "b"))
+    model_file.save(tmp_path / "model", learner.state_dict(), about)
+    monkeypatch.undo()
+    with pytest.raises(UserError, match="was trained for another alphabet"):
+        model_file.load(tmp_path / "model")
 
 
 def test_a_damaged_model_file_is_one_sentence(tmp_path: Path) -> None:

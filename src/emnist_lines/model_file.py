@@ -38,8 +38,9 @@ class ModelFile:
 
 
 def save(path: Path, weights: dict[str, Tensor], about: ModelFile) -> None:
-    """Write weights named as in `LineLearner` (`model.…`, `ctc_head.…`)."""
-    metadata = {"about": json.dumps(dataclasses.asdict(about), sort_keys=True), "alphabet": json.dumps(SYMBOLS)}
+    """Write weights named as in `LineLearner` (`model.…`, `ctc_head.…`), the same bytes for the same model."""
+    content = {"alphabet": SYMBOLS, **dataclasses.asdict(about)}
+    metadata = {"about": json.dumps(content, sort_keys=True)}  # one entry: safetensors keeps no order of several
     with whole(path) as part:
         save_file({name: tensor.contiguous() for name, tensor in weights.items()}, part, metadata)
 
@@ -54,9 +55,10 @@ def load(path: Path) -> tuple[LineLearner, ModelFile]:
         with safe_open(path, "pt") as file:
             metadata: dict[str, str] = file.metadata() or {}
             weights = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (not a mapping)
-        about = build(ModelFile, json.loads(metadata["about"]), "about")
-        alphabet = json.loads(metadata["alphabet"])
-    except (OSError, SafetensorError, KeyError, ValueError, TypeError) as error:
+        content = json.loads(metadata["about"])
+        alphabet = content.pop("alphabet")
+        about = build(ModelFile, content, "about")
+    except (OSError, SafetensorError, KeyError, ValueError, TypeError, AttributeError) as error:
         raise UserError(f"{path} is no model of this project ({error}); {REMEDY}") from None
     if tuple(alphabet) != SYMBOLS:
         raise UserError(f"{path} was trained for another alphabet; {REMEDY}")

@@ -83,12 +83,12 @@ class History(Callback):
                 self.live.log_metric(name, value)
         self.live.make_summary()
 
-    def finish(self) -> None:
-        """Write the summary of the epoch whose weights are kept."""
+    def finish(self, source: str) -> None:
+        """Write the summary: who made the glyphs, and the epoch whose weights are kept."""
         if self.live is None:
             return
         best = min((row for row in self.rows if "val_cer" in row), key=lambda row: row["val_cer"])
-        self.live.summary = {"epochs": len(self.rows), "best": copy.copy(best)}
+        self.live.summary = {"source": source, "epochs": len(self.rows), "best": copy.copy(best)}
         self.live.make_summary()
 
 
@@ -152,6 +152,6 @@ def train(params: Params, lines: Path, lines_sha256: str, checkpoints: Path, liv
         print(f"going on from {last}", flush=True)
     trainer.fit(learner, data, ckpt_path=resume, weights_only=True)
     if trainer.is_global_zero:
-        history.finish()
+        history.finish(data.train.source)
         about = ModelFile(params.model, params.train, data.train.max_length, data.train.source, lines_sha256)
         model_file.save(out, history.best_weights, about)
