@@ -13,6 +13,7 @@ import pytest
 
 from emnist_lines import synthesis, text
 from emnist_lines.alphabet import CLASSES, END, PAD, START, decode, encode, frame
+from emnist_lines.composition import Block, Composer
 from emnist_lines.glyphs.store import Glyphs
 from emnist_lines.params import Params, Synthesize
 
@@ -26,6 +27,11 @@ def one_pixel_each(count: int = 12) -> Glyphs:
     return Glyphs(images, labels, "emnist", ("test",))
 
 
+def some(composer: Composer, count: int) -> Block:
+    """Lines that a composer makes."""
+    return composer.compose(composer.draw(count, np.random.default_rng(0)))
+
+
 def fingerprints(images: np.ndarray) -> set[bytes]:
     return {image.tobytes() for image in images}
 
@@ -34,7 +40,7 @@ def test_a_line_is_its_glyphs_side_by_side(glyphs: Glyphs, documents: list[text.
     params = replace(small.synthesize, min_overlap=0.0, max_overlap=0.0)
     composer = synthesis.composers(glyphs, documents, params)["train"]
     known = {label: fingerprints(glyphs.images[glyphs.labels == label]) for label in range(62)}
-    block = composer.compose(40, np.random.default_rng(0))
+    block = some(composer, 40)
     for image, tokens, width, written in zip(block.images, block.tokens, block.widths, block.texts, strict=True):
         string = written.decode()
         assert tokens.tolist() == frame(encode(string), 10)
@@ -55,7 +61,7 @@ def test_overlaps_lie_in_their_range(
     params = replace(
         small.synthesize, min_overlap=0.25, max_overlap=0.5, overlap_varies_within_line=within_line, max_length=20
     )
-    block = synthesis.composers(glyphs, documents, params)["train"].compose(200, np.random.default_rng(0))
+    block = some(synthesis.composers(glyphs, documents, params)["train"], 200)
     lengths = np.char.str_len(block.texts)
     several = lengths > 1
     assert (block.overlaps[several] >= 0.25).all()
@@ -72,8 +78,8 @@ def test_sums_of_ink_saturate(documents: list[text.Document], small: Params) -> 
     labels = np.repeat(np.arange(62, dtype=np.uint8), 3)
     full = Glyphs(np.full((186, 28, 28), 200, dtype=np.uint8), labels, "emnist", ("test",))
     params = replace(small.synthesize, min_overlap=0.5, max_overlap=0.5)
-    composer = synthesis.Composer(full, [["ab"] * 20], params)
-    block = composer.compose(20, np.random.default_rng(0))
+    composer = Composer(full, [["ab"] * 20], params)
+    block = some(composer, 20)
     assert set(np.unique(block.images)) == {0, 200, 255}
     two = block.images[np.flatnonzero(block.texts == b"ab")[0]]
     assert (two[:, :14] == 200).all()
@@ -84,7 +90,7 @@ def test_sums_of_ink_saturate(documents: list[text.Document], small: Params) -> 
 @pytest.mark.parametrize("fresh", [True, False])
 def test_a_fresh_glyph_for_each_character_or_one_per_line(small: Params, fresh: bool) -> None:
     params = replace(small.synthesize, max_overlap=0.0, fresh_glyph_per_character=fresh)
-    block = synthesis.Composer(one_pixel_each(), [["aaaaaaaa"] * 3], params).compose(30, np.random.default_rng(0))
+    block = some(Composer(one_pixel_each(), [["aaaaaaaa"] * 3], params), 30)
     kinds = [len(fingerprints(image[:, : 28 * 8].reshape(28, 8, 28).swapaxes(0, 1))) for image in block.images]
     assert (max(kinds) == 1) != fresh
     assert len(fingerprints(block.images)) > 5
@@ -111,7 +117,7 @@ def test_without_start_and_end_tokens_lines_may_be_longer(
     glyphs: Glyphs, documents: list[text.Document], small: Params
 ) -> None:
     params = replace(small.synthesize, with_start_end_tokens=False)
-    block = synthesis.composers(glyphs, documents, params)["train"].compose(200, np.random.default_rng(0))
+    block = some(synthesis.composers(glyphs, documents, params)["train"], 200)
     assert not np.isin(block.tokens, (START, END)).any()
     assert np.char.str_len(block.texts).max() == 10
     for tokens, written in zip(block.tokens, block.texts, strict=True):
@@ -121,7 +127,7 @@ def test_without_start_and_end_tokens_lines_may_be_longer(
 
 def test_shortest_possible_lines(glyphs: Glyphs, documents: list[text.Document], small: Params) -> None:
     params = replace(small.synthesize, max_length=3)
-    block = synthesis.composers(glyphs, documents, params)["val"].compose(20, np.random.default_rng(0))
+    block = some(synthesis.composers(glyphs, documents, params)["val"], 20)
     assert (np.char.str_len(block.texts) == 1).all()
     assert block.images.shape == (20, 28, 84)
     assert (block.widths == 28).all()
@@ -181,6 +187,20 @@ synthesis.synthesize(glyphs, documents, values, out / "lines.h5")
 """
 
 
+def test_the_number_of_processes_does_not_matter(
+    glyphs: Glyphs,
+    documents: list[text.Document],
+    small: Params,
+    lines: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(synthesis, "BLOCK", 7)
+    for processes in (1, 3):
+        synthesis.synthesize(glyphs, documents, small.synthesize, tmp_path / str(processes), processes)
+    assert (tmp_path / "1").read_bytes() == (tmp_path / "3").read_bytes() != lines.read_bytes()
+
+
 def test_two_fresh_processes_write_the_same_bytes(tmp_path: Path) -> None:
     from tests.conftest import ROOT
 
@@ -199,7 +219,7 @@ def test_memory_does_not_grow_with_the_number_of_lines(
     glyphs: Glyphs, documents: list[text.Document], defaults: Params, tmp_path: Path
 ) -> None:
     composer = synthesis.composers(glyphs, documents, defaults.synthesize)["train"]
-    composer.compose(synthesis.BLOCK, np.random.default_rng(0))
+    some(composer, synthesis.BLOCK)
 
     def peak() -> int:
         return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024

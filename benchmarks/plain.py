@@ -1,0 +1,100 @@
+"""The lab's method, written straightforwardly: what the fast paths are measured against.
+
+Full-width images, torch's default memory format, the whole batch in one piece, the whole prefix decoded again at each
+of all steps, lines composed one at a time. Weights and random draws are those of the fast side, so both give the same.
+"""
+
+import math
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from numpy.typing import NDArray
+from torch import Tensor
+
+from emnist_lines.alphabet import CLASSES, END, PAD, START, encode, frame
+from emnist_lines.learning import LineLearner
+from emnist_lines.lines import LinesDataset
+from emnist_lines.models.line_cnn_transformer import LineCNNTransformer
+from emnist_lines.params import Synthesize
+from emnist_lines.synthesis import Composer, Draws
+from emnist_lines.text import SPACE_CLASS
+
+SIZE = 28
+
+
+def encode_lines(model: LineCNNTransformer, images: Tensor, widths: Tensor) -> tuple[Tensor, Tensor | None, Tensor]:
+    """`LineCNNTransformer.encode` without any care for speed; (B, 28, full width) uint8 images."""
+    x = images.float().unsqueeze(1) / 255
+    for block in model.line_cnn.convs:
+        x = F.relu(block.conv(x))
+    hidden = F.relu(model.line_cnn.fc1(x.squeeze(2).permute(0, 2, 1)))
+    features = model.line_cnn.fc2(model.line_cnn.dropout(hidden))
+    if model.params.normalize_features:
+        features = F.layer_norm(features, (model.dim,))
+    else:
+        features = features * math.sqrt(model.dim)
+    memory = model.pos_encoder(features)
+    if not model.params.mask_padding:
+        return memory, None, hidden
+    valid = model.line_cnn.valid_windows(widths)
+    return memory, torch.arange(memory.shape[1]) >= valid[:, None], hidden
+
+
+def batch_of(lines: LinesDataset, indices: list[int]) -> tuple[Tensor, Tensor, Tensor]:
+    """Full-width images, all tokens, widths."""
+    chosen = np.asarray(indices)
+    images = torch.from_numpy(np.stack([lines.pixels.map[index] for index in chosen]))
+    tokens = torch.from_numpy(lines.tokens[chosen].astype(np.int64))
+    return images, tokens, torch.from_numpy(lines.widths[chosen].astype(np.int64))
+
+
+def loss_of(learner: LineLearner, images: Tensor, tokens: Tensor, widths: Tensor) -> Tensor:
+    """The training loss of one batch."""
+    memory, mask, hidden = encode_lines(learner.model, images, widths)
+    logits = learner.model.decode(tokens[:, :-1], memory, mask)
+    loss: Tensor = learner.loss_fn(logits.flatten(0, 1), tokens[:, 1:].flatten())
+    if learner.ctc_head is None:
+        return loss
+    log_probs = learner.ctc_head(hidden).log_softmax(dim=-1).transpose(0, 1)
+    text = tokens > PAD
+    lengths = learner.model.line_cnn.valid_windows(widths)
+    ctc = F.ctc_loss(log_probs, tokens[text], lengths, text.sum(dim=1), zero_infinity=True)
+    return (1 - learner.params.ctc_weight) * loss + learner.params.ctc_weight * ctc
+
+
+@torch.no_grad()
+def read_lines(model: LineCNNTransformer, images: Tensor, widths: Tensor, max_length: int) -> Tensor:
+    """Greedy tokens (B, max_length - 1) behind `<S>`: all steps, each over the whole prefix; `<P>` behind `<E>`."""
+    memory, mask, _ = encode_lines(model, images, widths)
+    output = torch.full((len(images), max_length), PAD)
+    output[:, 0] = START
+    for position in range(1, max_length):
+        logits = model.decode(output[:, :position], memory, mask)
+        output[:, position] = logits[:, -1].argmax(dim=-1)
+    for row in output:
+        ends = (row == END).nonzero()
+        if len(ends):
+            row[int(ends[0]) + 1 :] = PAD
+    return output[:, 1:]
+
+
+def compose_lines(composer: Composer, params: Synthesize, draws: Draws) -> list[tuple[NDArray[np.uint8], list[int]]]:
+    """Image and tokens of each line of `draws`, one line and one glyph at a time."""
+    letters = CLASSES + " "
+    lines = []
+    for start, length, shares, overlaps in zip(draws.starts, draws.lengths, draws.shares, draws.overlaps, strict=True):
+        text = "".join(letters[index] for index in composer.sampler.classes[start : start + length])
+        image = np.zeros((SIZE, SIZE * params.max_length), dtype=np.uint16)
+        left = 0
+        for place, character in enumerate(text):
+            index = letters.index(character)
+            if index != SPACE_CLASS:
+                share = shares[place] if params.fresh_glyph_per_character else shares[index]
+                glyph = composer.ink[composer.offsets[index] + int(share * composer.counts[index])]
+                image[:, left : left + SIZE] += glyph.reshape(SIZE, SIZE).T
+            if place < len(overlaps):
+                left += SIZE - int(overlaps[place] * SIZE)
+        tokens = frame(encode(text), params.max_length, params.with_start_end_tokens)
+        lines.append((np.minimum(image, 255).astype(np.uint8), tokens))
+    return lines
