@@ -1,6 +1,7 @@
 """Compose data/lines.h5 from data/glyphs.h5 and data/brown.zip. Run by DVC: `dvc repro synthesize`."""
 
 import json
+import os
 from pathlib import Path
 
 import h5py
@@ -13,11 +14,12 @@ PICTURED = 12
 
 
 def main() -> None:
-    values = params.load(Path("params.yaml")).synthesize
+    values = params.load(Path("params.yaml"))
     glyphs = store.read(Path("data/glyphs.h5"))
     documents = text.read_documents(Path("data/brown.zip"))
     lines = Path("data/lines.h5")
-    statistics = synthesis.synthesize(glyphs, documents, values, lines)
+    processes = values.machine.synthesis_processes or os.cpu_count() or 1
+    statistics = synthesis.synthesize(glyphs, documents, values.synthesize, lines, processes)
     with whole(Path("metrics/synthesize.json")) as part:
         part.write_text(json.dumps(statistics, indent=1) + "\n")
     with h5py.File(lines, "r") as file:

@@ -10,21 +10,21 @@ import torch
 
 from emnist_lines.alphabet import PAD, decode
 from emnist_lines.errors import UserError
-from emnist_lines.lines import BucketSampler, LinesDataModule, LinesDataset
+from emnist_lines.lines import BucketSampler, LinesDataModule, LinesDataset, Piece, loader
 from emnist_lines.params import Params
 
 CROPS = np.random.default_rng(0).choice([64, 128, 192, 256], size=103)
 
 
 def flat(sampler: BucketSampler) -> list[int]:
-    return [index for batch in sampler for index in batch]
+    return [index for piece in sampler for index in piece.indices]
 
 
 @pytest.mark.parametrize("batch_size", [1, 8, 103, 500])
 def test_every_line_once_in_batches_of_equal_size(batch_size: int) -> None:
     sampler = BucketSampler(CROPS, batch_size, seed=0)
     assert sorted(flat(sampler)) == list(range(103))
-    sizes = {len(batch) for batch in sampler}
+    sizes = {len(batch) for batch in sampler.batches}
     assert max(sizes) <= batch_size
     assert max(sizes) - min(sizes) <= 1
     assert len(sampler) == -(-103 // batch_size)
@@ -32,9 +32,9 @@ def test_every_line_once_in_batches_of_equal_size(batch_size: int) -> None:
 
 def test_batches_are_of_similar_width_and_shuffled() -> None:
     sampler = BucketSampler(CROPS, 8, seed=0)
-    mixed = sum(len(set(CROPS[batch])) > 1 for batch in sampler)
+    mixed = sum(len(set(CROPS[batch])) > 1 for batch in sampler.batches)
     assert mixed <= 3  # only where one width ends and the next begins
-    firsts = [CROPS[batch].min() for batch in sampler]
+    firsts = [CROPS[batch].min() for batch in sampler.batches]
     assert firsts != sorted(firsts)
 
 
@@ -45,10 +45,29 @@ def test_same_seed_and_epoch_same_batches() -> None:
 
 
 def test_processes_share_each_batch() -> None:
-    alone = list(BucketSampler(CROPS, 8, seed=1))
-    ranks = [list(BucketSampler(CROPS, 8, seed=1, rank=rank, world_size=3)) for rank in range(3)]
+    alone = BucketSampler(CROPS, 8, seed=1).batches
+    ranks = [BucketSampler(CROPS, 8, seed=1, rank=rank, world_size=3).batches for rank in range(3)]
     for batch, *shares in zip(alone, *ranks, strict=True):
         assert sorted(batch) == sorted(index for share in shares for index in share)
+
+
+def test_a_batch_comes_in_pieces_of_similar_width() -> None:
+    whole, split = BucketSampler(CROPS, 16, seed=1), BucketSampler(CROPS, 16, pieces=4, seed=1)
+    assert whole.batches == split.batches
+    pieces = list(split)
+    assert len(pieces) == len(split) == 4 * len(split.batches)
+    for number, batch in enumerate(split.batches):
+        own = pieces[4 * number : 4 * number + 4]
+        assert [index for piece in own for index in piece.indices] == batch
+        assert all(piece.batch == batch for piece in own)
+        assert max(len(piece.indices) for piece in own) - min(len(piece.indices) for piece in own) <= 1
+
+
+def test_there_are_never_more_pieces_than_lines() -> None:
+    sampler = BucketSampler(CROPS[:5], 3, pieces=4, seed=1)
+    assert sorted(map(len, sampler.batches)) == [2, 3]
+    assert sorted(len(piece.indices) for piece in sampler) == [1, 1, 1, 2]
+    assert sorted(flat(sampler)) == list(range(5))
 
 
 def test_members_alone_take_part_unless_there_are_none() -> None:
@@ -59,7 +78,7 @@ def test_members_alone_take_part_unless_there_are_none() -> None:
 
 def test_a_batch_is_what_the_file_holds(lines: Path) -> None:
     dataset = LinesDataset(lines, "val", bucket_width=64)
-    batch = dataset[[3, 0, 7]]
+    batch = dataset[Piece([3, 0, 7], [3, 0, 7, 1])]
     with h5py.File(lines) as file:
         group = file["val"]
         crop = batch.images.shape[2]
@@ -70,25 +89,29 @@ def test_a_batch_is_what_the_file_holds(lines: Path) -> None:
             assert decode(batch.tokens[row].tolist()) == group["texts"][index].decode() == dataset.texts[index]
     assert (batch.tokens != PAD).sum(dim=1).max() == batch.tokens.shape[1]
     assert batch.indices.tolist() == [3, 0, 7]
+    characters = [len(dataset.texts[index]) for index in (3, 0, 7, 1)]
+    assert batch.line_share == 3 / 4
+    assert batch.token_share == pytest.approx((sum(characters[:3]) + 3) / (sum(characters) + 4))
 
 
 def test_the_curriculum_limits_the_first_epochs(lines: Path, small: Params) -> None:
-    data = LinesDataModule(lines, replace(small.train, curriculum=(3, 5), max_epochs=4), workers=0, pin_memory=False)
+    data = LinesDataModule(
+        lines, replace(small.train, curriculum=(3, 5), max_epochs=4), pieces=2, workers=0, pin_memory=False
+    )
     longest = [max(data.train.lengths[flat(data.train_sampler(epoch))]) for epoch in range(4)]
     assert longest[:2] == [3, 5]
     assert longest[2] == longest[3] == 8
-    short = LinesDataModule(lines, replace(small.train, curriculum=(3, 5), max_epochs=1), workers=0, pin_memory=False)
+    assert 2 * data.total_steps() == sum(len(data.train_sampler(epoch)) for epoch in range(4))
+    hasty = replace(small.train, curriculum=(3, 5), max_epochs=1)
+    short = LinesDataModule(lines, hasty, pieces=1, workers=0, pin_memory=False)
     assert sorted(flat(short.train_sampler(0))) == list(range(96))  # the last epoch takes all lines
-    assert data.total_steps() == sum(len(data.train_sampler(epoch)) for epoch in range(4))
 
 
 def test_workers_read_the_same_batches(lines: Path) -> None:
-    from emnist_lines.lines import loader
-
     dataset = LinesDataset(lines, "test", bucket_width=64)
     sampler = BucketSampler(dataset.crops(), 8)
     for one, two in zip(loader(dataset, sampler, 0, False), loader(dataset, sampler, 1, False), strict=True):
-        assert all(torch.equal(a, b) for a, b in zip(one, two, strict=True))
+        assert all(torch.equal(a, b) for a, b in zip(one[:4], two[:4], strict=True))
 
 
 @pytest.mark.parametrize("content", [b"", b"no HDF5", None])

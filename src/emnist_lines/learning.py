@@ -70,19 +70,30 @@ class LineLearner(pl.LightningModule):
         self.readings: list[Reading] = []
 
     def training_step(self, batch: Batch, batch_index: int) -> Tensor:
-        """(1 - ctc_weight) · cross-entropy + ctc_weight · CTC (Kim et al. 2017, joint CTC-attention)."""
+        """The share of the batch's loss; the piece's own mean is what is logged."""
+        own, share, logits = self.loss(batch)
+        self.train_acc(logits.flatten(0, 1), batch.tokens[:, 1:].flatten())
+        lines = len(batch.widths)
+        self.log("train_loss", own, prog_bar=True, on_step=False, on_epoch=True, batch_size=lines, sync_dist=True)
+        self.log("train_acc", self.train_acc, on_step=False, on_epoch=True, batch_size=lines)
+        return share * self.trainer.accumulate_grad_batches  # Lightning divides by it
+
+    def loss(self, batch: Batch) -> tuple[Tensor, Tensor, Tensor]:
+        """(1 - ctc_weight) · cross-entropy + ctc_weight · CTC (Kim et al. 2017, joint CTC-attention).
+
+        Returns:
+            The mean over the piece; its share of the mean over the whole batch, so that the shares of a batch's pieces
+            add up to what the batch in one piece has; the logits (B, T, 83).
+        """
         memory, mask, hidden = self.model.encode(batch.images, batch.widths)
         logits = self.model.decode(batch.tokens[:, :-1], memory, mask)
-        target = batch.tokens[:, 1:]
-        loss: Tensor = self.loss_fn(logits.flatten(0, 1), target.flatten())
-        self.train_acc(logits.flatten(0, 1), target.flatten())
+        weight = self.params.ctc_weight
+        own: Tensor = (1 - weight) * self.loss_fn(logits.flatten(0, 1), batch.tokens[:, 1:].flatten())
+        share = own * batch.token_share
         if self.ctc_head is not None:
-            weight = self.params.ctc_weight
-            loss = (1 - weight) * loss + weight * self._ctc_loss(hidden, batch)
-        lines = len(batch.widths)
-        self.log("train_loss", loss, prog_bar=True, on_step=False, on_epoch=True, batch_size=lines, sync_dist=True)
-        self.log("train_acc", self.train_acc, on_step=False, on_epoch=True, batch_size=lines)
-        return loss
+            ctc = weight * self._ctc_loss(hidden, batch)
+            own, share = own + ctc, share + ctc * batch.line_share
+        return own, share, logits
 
     def _ctc_loss(self, hidden: Tensor, batch: Batch) -> Tensor:
         assert self.ctc_head is not None
@@ -130,6 +141,8 @@ class LineLearner(pl.LightningModule):
 
     def on_train_batch_start(self, batch: Batch, batch_index: int) -> None:
         """Random numbers depend on seed, step and process alone: a resumed run draws what an unbroken one would."""
+        if batch_index % self.trainer.accumulate_grad_batches:
+            return
         state = np.random.SeedSequence([self.params.seed, self.global_step, self.global_rank]).generate_state(1)
         torch.manual_seed(int(state[0]))
 

@@ -4,7 +4,7 @@ Pixels are memory-mapped, so a split may be larger than memory, and only the col
 """
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -23,20 +23,36 @@ from emnist_lines.models.line_cnn import HEIGHT, crop_width
 from emnist_lines.params import Train
 
 
+class Piece(NamedTuple):
+    """Lines that are computed at once: a batch, or a part of one whose gradients are added up.
+
+    Attributes:
+        indices: where the lines stand in their split.
+        batch: the indices of the whole batch.
+    """
+
+    indices: list[int]
+    batch: list[int]
+
+
 class Batch(NamedTuple):
-    """Some lines of similar width.
+    """Some lines of similar width, a batch or a piece of one.
 
     Attributes:
         images: (B, 28, W) uint8, white ink on black, cropped to the widest line.
         tokens: (B, T) long, cropped to the longest line; see `alphabet.frame`.
         widths: (B,) long, columns that each line's text takes.
         indices: (B,) long, where the lines stand in their split.
+        token_share: how many of the whole batch's target tokens are in this piece.
+        line_share: how many of its lines.
     """
 
     images: Tensor
     tokens: Tensor
     widths: Tensor
     indices: Tensor
+    token_share: float
+    line_share: float
 
 
 @dataclass
@@ -59,7 +75,7 @@ class _Pixels:
 
 
 class LinesDataset(Dataset[Batch]):
-    """One split of a file of lines; an item is a batch, chosen by a list of indices."""
+    """One split of a file of lines; an item is a batch or a piece of one."""
 
     def __init__(self, path: Path, split: str, bucket_width: int) -> None:
         """
@@ -92,6 +108,8 @@ class LinesDataset(Dataset[Batch]):
         self.max_length = self.tokens.shape[1]
         self.lengths = (self.tokens > PAD).sum(axis=1)
         """(N,) characters of each line."""
+        self.targets = np.maximum((self.tokens != PAD).sum(axis=1) - 1, 0)
+        """(N,) tokens of each line that a decoder has to find."""
 
     def __len__(self) -> int:
         return len(self.tokens)
@@ -101,8 +119,8 @@ class LinesDataset(Dataset[Batch]):
         full = self.pixels.shape[2]
         return np.array([crop_width(int(width), full, self.bucket_width) for width in self.widths])
 
-    def __getitem__(self, indices: Sequence[int]) -> Batch:
-        chosen = np.asarray(indices)
+    def __getitem__(self, piece: Piece) -> Batch:
+        chosen = np.asarray(piece.indices)
         crop = crop_width(int(self.widths[chosen].max()), self.pixels.shape[2], self.bucket_width)
         tokens = self.tokens[chosen]
         tokens = tokens[:, : int((tokens != PAD).sum(axis=1).max())]
@@ -111,14 +129,17 @@ class LinesDataset(Dataset[Batch]):
             torch.from_numpy(tokens.astype(np.int64)),
             torch.from_numpy(self.widths[chosen].astype(np.int64)),
             torch.from_numpy(chosen.astype(np.int64)),
+            float(self.targets[chosen].sum() / self.targets[piece.batch].sum()),
+            len(piece.indices) / len(piece.batch),
         )
 
 
-class BucketSampler(Sampler[list[int]]):
-    """Batches of indices of lines of similar width: each line once, and the same for the same seed and epoch.
+class BucketSampler(Sampler[Piece]):
+    """Batches of lines of similar width: each line once, and the same for the same seed and epoch.
 
     Lines are shuffled, sorted by their crop, cut into batches of equal size (to within one line), and the batches are
-    shuffled. Each of several processes takes its share of every batch, so that together they see what one would.
+    shuffled. Each of several processes takes its share of every batch, so that together they see what one would. All
+    batches come in the same number of pieces, each of lines of similar width.
     """
 
     def __init__(
@@ -126,6 +147,7 @@ class BucketSampler(Sampler[list[int]]):
         crops: NDArray[np.int64],
         batch_size: int,
         *,
+        pieces: int = 1,
         members: NDArray[np.bool_] | None = None,
         seed: int | None = None,
         epoch: int = 0,
@@ -136,6 +158,7 @@ class BucketSampler(Sampler[list[int]]):
         Args:
             crops: (N,) columns of each line.
             batch_size: lines of a batch, over all processes.
+            pieces: how many pieces a batch comes in; fewer where it has fewer lines.
             members: (N,) which lines take part; None: all. Where it leaves none, all do.
             seed: shuffles; None keeps the lines sorted by width.
             epoch: which of the seed's shuffles.
@@ -151,24 +174,35 @@ class BucketSampler(Sampler[list[int]]):
         batches = [batch[rank::world_size].tolist() for batch in np.array_split(index, count)]
         order = np.arange(count) if rng is None else rng.permutation(count)
         self.batches = [batches[number] for number in order]
+        self.pieces = min(pieces, *map(len, batches))
 
-    def __iter__(self) -> Iterator[list[int]]:
-        return iter(self.batches)
+    def __iter__(self) -> Iterator[Piece]:
+        for batch in self.batches:
+            for part in np.array_split(batch, self.pieces):
+                yield Piece(part.tolist(), batch)
 
     def __len__(self) -> int:
-        return len(self.batches)
+        return len(self.batches) * self.pieces
 
 
 class LinesDataModule(pl.LightningDataModule):
     """Batches for training and validation."""
 
-    def __init__(self, path: Path, params: Train, workers: int, pin_memory: bool) -> None:
+    def __init__(self, path: Path, params: Train, pieces: int, workers: int, pin_memory: bool) -> None:
         """
+        Args:
+            path: the HDF5 file.
+            params: how lines are batched.
+            pieces: how many pieces a training batch comes in.
+            workers: processes that load batches; 0: none but this one.
+            pin_memory: whether batches lie where a GPU fetches them fastest.
+
         Raises:
             UserError: the file is missing, damaged or of another alphabet.
         """
         super().__init__()
         self.params, self.workers, self.pin_memory = params, workers, pin_memory
+        self.pieces = pieces
         self.train = LinesDataset(path, "train", params.bucket_width)
         self.val = LinesDataset(path, "val", params.bucket_width)
         self.train_crops, self.val_crops = self.train.crops(), self.val.crops()
@@ -180,6 +214,7 @@ class LinesDataModule(pl.LightningDataModule):
         return BucketSampler(
             self.train_crops,
             self.params.batch_size,
+            pieces=self.pieces,
             members=members,
             seed=self.params.seed,
             epoch=epoch,
@@ -189,7 +224,7 @@ class LinesDataModule(pl.LightningDataModule):
 
     def total_steps(self) -> int:
         """Optimizer steps of all epochs."""
-        return sum(len(self.train_sampler(epoch)) for epoch in range(self.params.max_epochs))
+        return sum(len(self.train_sampler(epoch).batches) for epoch in range(self.params.max_epochs))
 
     def train_dataloader(self) -> DataLoader[Batch]:
         trainer = self.trainer

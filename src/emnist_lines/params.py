@@ -131,6 +131,7 @@ class Train:
     seed: int
     max_epochs: int
     batch_size: int
+    micro_batch_size: int
     bucket_width: int
     optimizer: Literal["adam", "adamw"]
     learning_rate: float
@@ -152,6 +153,7 @@ class Train:
             self,
             "max_epochs",
             "batch_size",
+            "micro_batch_size",
             "bucket_width",
             "learning_rate",
             "gradient_clip",
@@ -194,10 +196,11 @@ class Machine:
     num_nodes: int
     strategy: str
     workers: int
+    synthesis_processes: int | None
     threads: int | None
 
     def __post_init__(self) -> None:
-        _positive("machine", self, "num_nodes", "threads")
+        _positive("machine", self, "num_nodes", "synthesis_processes", "threads")
         _require(self.workers >= 0, "machine.workers", "at least 0", self.workers)
 
 
