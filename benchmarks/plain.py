@@ -13,11 +13,12 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from emnist_lines.alphabet import CLASSES, END, PAD, START, encode, frame
+from emnist_lines.composition import Composer, Draws
 from emnist_lines.learning import LineLearner
 from emnist_lines.lines import LinesDataset
+from emnist_lines.models.line_cnn import ConvBlock
 from emnist_lines.models.line_cnn_transformer import LineCNNTransformer
 from emnist_lines.params import Synthesize
-from emnist_lines.synthesis import Composer, Draws
 from emnist_lines.text import SPACE_CLASS
 
 SIZE = 28
@@ -27,6 +28,7 @@ def encode_lines(model: LineCNNTransformer, images: Tensor, widths: Tensor) -> t
     """`LineCNNTransformer.encode` without any care for speed; (B, 28, full width) uint8 images."""
     x = images.float().unsqueeze(1) / 255
     for block in model.line_cnn.convs:
+        assert isinstance(block, ConvBlock)
         x = F.relu(block.conv(x))
     hidden = F.relu(model.line_cnn.fc1(x.squeeze(2).permute(0, 2, 1)))
     features = model.line_cnn.fc2(model.line_cnn.dropout(hidden))

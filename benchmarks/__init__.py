@@ -1,0 +1,1 @@
+"""Measurements of ours against a plain implementation."""

@@ -1,0 +1,97 @@
+"""The fast paths give what the lab's method gives when it is written straightforwardly."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from benchmarks import plain
+
+from emnist_lines import model_file, synthesis, text
+from emnist_lines.glyphs.store import Glyphs
+from emnist_lines.learning import LineLearner
+from emnist_lines.lines import LinesDataset, Piece
+from emnist_lines.models.decoding import greedy_decode
+from emnist_lines.params import Params
+from tests.conftest import ROOT
+
+RELEASED = ROOT / "models" / "line_cnn_transformer.safetensors"
+
+
+@pytest.fixture(scope="module")
+def learner(defaults: Params) -> LineLearner:
+    torch.manual_seed(0)
+    learner = LineLearner(defaults.model, defaults.train, 10, total_steps=1).eval()
+    with torch.no_grad():
+        learner.model.fc.weight *= 3  # more decided, so that lines differ
+        learner.model.fc.bias[2] += 2  # and some end
+    return learner
+
+
+def test_loss_and_gradients_of_a_batch(learner: LineLearner, lines: Path) -> None:
+    dataset = LinesDataset(lines, "train", bucket_width=64)
+    batch = list(range(20))
+    found = []
+    for side in ("plain", "ours"):
+        learner.zero_grad()
+        if side == "plain":
+            loss = plain.loss_of(learner, *plain.batch_of(dataset, batch))
+            loss.backward()
+        else:
+            pieces = [Piece(part.tolist(), batch) for part in np.array_split(batch, 3)]
+            losses = [learner.loss(dataset[piece])[1] for piece in pieces]
+            loss = torch.stack(losses).sum()
+            loss.backward()
+        found.append((loss.detach(), {n: p.grad.clone() for n, p in learner.named_parameters() if p.grad is not None}))
+    torch.testing.assert_close(found[0][0], found[1][0], rtol=1e-4, atol=1e-4)
+    for name, gradient in found[0][1].items():
+        difference = (found[1][1][name] - gradient).norm() / gradient.norm().clamp(min=1e-6)
+        assert difference < 1e-2, name
+
+
+def check_reading(learner: LineLearner, dataset: LinesDataset, count: int) -> None:
+    chosen = list(range(count))
+    images, _, widths = plain.batch_of(dataset, chosen)
+    expected = plain.read_lines(learner.model, images, widths, dataset.max_length)
+    batch = dataset[Piece(chosen, chosen)]
+    with torch.no_grad():
+        memory, mask, _ = learner.model.encode(batch.images, batch.widths)
+    tokens, _ = greedy_decode(learner.model, memory, mask, dataset.max_length)
+    assert torch.equal(tokens, expected)
+
+
+def test_reading_with_random_weights(learner: LineLearner, lines: Path) -> None:
+    check_reading(learner, LinesDataset(lines, "test", bucket_width=64), 24)
+
+
+@pytest.mark.skipif(not RELEASED.is_file(), reason="the released model is not there: `dvc pull train` fetches it")
+def test_reading_with_the_released_model(
+    glyphs: Glyphs, documents: list[text.Document], small: Params, tmp_path: Path
+) -> None:
+    released, about = model_file.load(RELEASED)
+    wanted = replace(small.synthesize, max_length=about.max_length, num_train=1, num_val=1, num_test=64)
+    synthesis.synthesize(glyphs, documents, wanted, tmp_path / "lines.h5")
+    check_reading(released, LinesDataset(tmp_path / "lines.h5", "test", bucket_width=64), 64)
+
+
+@pytest.mark.parametrize("fresh", [True, False])
+@pytest.mark.parametrize("with_tokens", [True, False])
+def test_composing(
+    glyphs: Glyphs, documents: list[text.Document], small: Params, fresh: bool, with_tokens: bool
+) -> None:
+    params = replace(
+        small.synthesize,
+        fresh_glyph_per_character=fresh,
+        with_start_end_tokens=with_tokens,
+        overlap_varies_within_line=not fresh,
+        max_overlap=0.9,
+    )
+    composer = synthesis.composers(glyphs, documents, params)["train"]
+    draws = composer.draw(70, np.random.default_rng(0))
+    block = composer.compose(draws)
+    for (image, tokens), ours, written in zip(
+        plain.compose_lines(composer, params, draws), block.images, block.tokens, strict=True
+    ):
+        assert np.array_equal(image, ours)
+        assert tokens == written.tolist()
