@@ -67,9 +67,15 @@ def loss_of(learner: LineLearner, images: Tensor, tokens: Tensor, widths: Tensor
 
 @torch.no_grad()
 def read_lines(model: LineCNNTransformer, images: Tensor, widths: Tensor, max_length: int) -> Tensor:
-    """Greedy tokens (B, max_length - 1) behind `<S>`: all steps, each over the whole prefix; `<P>` behind `<E>`."""
+    """Greedy tokens (B, max_length - 1) behind `<S>`, `<P>` behind `<E>`."""
     memory, mask, _ = encode_lines(model, images, widths)
-    output = torch.full((len(images), max_length), PAD)
+    return decode_lines(model, memory, mask, max_length)
+
+
+@torch.no_grad()
+def decode_lines(model: LineCNNTransformer, memory: Tensor, mask: Tensor | None, max_length: int) -> Tensor:
+    """As `models.decoding.greedy_decode`: all steps, each over the whole prefix."""
+    output = torch.full((len(memory), max_length), PAD)
     output[:, 0] = START
     for position in range(1, max_length):
         logits = model.decode(output[:, :position], memory, mask)

@@ -4,26 +4,12 @@ from dataclasses import replace
 
 import pytest
 import torch
-from torch import Tensor
+from benchmarks import plain
 
-from emnist_lines.alphabet import BLANK, END, PAD, START, encode
+from emnist_lines.alphabet import BLANK, END, PAD, encode
 from emnist_lines.models.decoding import greedy_ctc, greedy_decode
 from emnist_lines.models.line_cnn_transformer import LineCNNTransformer
 from emnist_lines.params import Params
-
-
-def plain_decode(model: LineCNNTransformer, memory: Tensor, mask: Tensor | None, max_length: int) -> Tensor:
-    """The whole prefix again at each step, as the lab does."""
-    output = torch.full((len(memory), max_length), PAD)
-    output[:, 0] = START
-    for position in range(1, max_length):
-        logits = model.decode(output[:, :position], memory, mask)
-        output[:, position] = logits[:, -1].argmax(dim=-1)
-    for row in output:
-        ends = (row == END).nonzero()
-        if len(ends):
-            row[int(ends[0]) + 1 :] = PAD
-    return output[:, 1:]
 
 
 @pytest.mark.parametrize("seed", range(4))
@@ -36,7 +22,7 @@ def test_cached_decoding_equals_plain_decoding(defaults: Params, seed: int, mask
         model.fc.bias[END] += 2  # … and some of them end
         images = torch.randint(0, 256, (6, 28, 256), dtype=torch.uint8)
         memory, mask, _ = model.encode(images, torch.tensor([40, 90, 128, 200, 224, 224]))
-        expected = plain_decode(model, memory, mask, 20)
+        expected = plain.decode_lines(model, memory, mask, 20)
     tokens, log_probs = greedy_decode(model, memory, mask, 20)
     assert torch.equal(tokens, expected)
     assert (log_probs <= 0).all()
