@@ -93,6 +93,13 @@ def test_everything_is_up_to_date_and_outs_are_ignored(repository: Path) -> None
     assert ".safetensors" not in tracked
 
 
+def test_the_remote_gets_the_model_alone(repository: Path) -> None:
+    run(repository, "dvc", "push")
+    (pushed,) = (path for path in (repository / "released").rglob("*") if path.is_file())
+    assert pushed.read_bytes() == (repository / "models" / "line_cnn_transformer.safetensors").read_bytes()
+    commit(repository, "the released model")
+
+
 def test_a_report_s_parameter_repeats_only_the_evaluation(repository: Path) -> None:
     output = run(repository, "dvc", "exp", "run", "--name", "pictures", "--set-param", "evaluate.pictured_lines=2")
     assert "Running stage 'evaluate'" in output
