@@ -96,14 +96,17 @@ def test_a_batch_is_what_the_file_holds(lines: Path) -> None:
 
 def test_the_curriculum_limits_the_first_epochs(lines: Path, small: Params) -> None:
     data = LinesDataModule(
-        lines, replace(small.train, curriculum=(3, 5), max_epochs=4), pieces=2, workers=0, pin_memory=False
+        lines,
+        replace(small.train, curriculum=(3, 5), max_epochs=4, micro_batch_size=8),
+        workers=0,
+        pin_memory=False,
     )
     longest = [max(data.train.lengths[flat(data.train_sampler(epoch))]) for epoch in range(4)]
     assert longest[:2] == [3, 5]
     assert longest[2] == longest[3] == 8
     assert 2 * data.total_steps() == sum(len(data.train_sampler(epoch)) for epoch in range(4))
     hasty = replace(small.train, curriculum=(3, 5), max_epochs=1)
-    short = LinesDataModule(lines, hasty, pieces=1, workers=0, pin_memory=False)
+    short = LinesDataModule(lines, hasty, workers=0, pin_memory=False)
     assert sorted(flat(short.train_sampler(0))) == list(range(96))  # the last epoch takes all lines
 
 

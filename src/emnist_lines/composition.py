@@ -139,12 +139,13 @@ class Composer:
         by_length = np.argsort(lengths, kind="stable")
         for start in range(0, len(glyph), CANVAS):
             lines = by_length[start : start + CANVAS]
+            ends = lengths[lines]
             columns = int(widths[lines].max())
             canvas = np.zeros((len(lines), columns, SIZE), dtype=np.uint8)
             windows = np.lib.stride_tricks.sliding_window_view(canvas.reshape(-1), AREA, writeable=True)
             corner = (np.arange(len(lines))[:, None] * columns + left[lines]) * SIZE
-            for position in range(int(lengths[lines].max())):
-                first = np.searchsorted(lengths[lines], position, side="right")  # shorter lines have ended
+            for position in range(int(ends[-1])):
+                first = np.searchsorted(ends, position, side="right")  # shorter lines have ended
                 at = corner[first:, position]
                 ink = self.ink[glyph[lines[first:], position]]
                 under = windows[at]

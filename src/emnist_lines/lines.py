@@ -188,12 +188,11 @@ class BucketSampler(Sampler[Piece]):
 class LinesDataModule(pl.LightningDataModule):
     """Batches for training and validation."""
 
-    def __init__(self, path: Path, params: Train, pieces: int, workers: int, pin_memory: bool) -> None:
+    def __init__(self, path: Path, params: Train, workers: int, pin_memory: bool) -> None:
         """
         Args:
             path: the HDF5 file.
             params: how lines are batched.
-            pieces: how many pieces a training batch comes in.
             workers: processes that load batches; 0: none but this one.
             pin_memory: whether batches lie where a GPU fetches them fastest.
 
@@ -202,7 +201,8 @@ class LinesDataModule(pl.LightningDataModule):
         """
         super().__init__()
         self.params, self.workers, self.pin_memory = params, workers, pin_memory
-        self.pieces = pieces
+        self.pieces = -(-params.batch_size // params.micro_batch_size)
+        """How many pieces a training batch comes in."""
         self.train = LinesDataset(path, "train", params.bucket_width)
         self.val = LinesDataset(path, "val", params.bucket_width)
         self.train_crops, self.val_crops = self.train.crops(), self.val.crops()

@@ -122,8 +122,7 @@ def train(params: Params, lines: Path, lines_sha256: str, checkpoints: Path, liv
     """
     pl.seed_everything(params.train.seed, verbose=False)
     machine = params.machine
-    pieces = -(-params.train.batch_size // params.train.micro_batch_size)
-    data = LinesDataModule(lines, params.train, pieces, machine.workers, on_gpu(machine))
+    data = LinesDataModule(lines, params.train, machine.workers, on_gpu(machine))
     learner = LineLearner(params.model, params.train, data.train.max_length, data.total_steps())
     checkpoint = ModelCheckpoint(
         checkpoints, "last", save_top_k=1, save_on_train_epoch_end=True, enable_version_counter=False
@@ -139,7 +138,7 @@ def train(params: Params, lines: Path, lines_sha256: str, checkpoints: Path, liv
         strategy=machine.strategy,
         precision=precision(params.train.precision, machine),
         max_epochs=params.train.max_epochs,
-        accumulate_grad_batches=pieces,
+        accumulate_grad_batches=data.pieces,
         gradient_clip_val=params.train.gradient_clip,
         check_val_every_n_epoch=params.train.validate_every,
         callbacks=callbacks,
