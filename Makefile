@@ -1,9 +1,9 @@
-# setup · demo · repro · test · lint. Each target sets up what it needs and is safe to repeat.
+# setup · demo · repro · bench · test · lint. Each target sets up what it needs and is safe to repeat.
 PYTHON ?= python3.11
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 SETUP := .venv/.complete
 
-.PHONY: help setup demo repro test lint
+.PHONY: help setup demo repro bench test lint
 help:  ## this list
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
 
@@ -32,6 +32,9 @@ repro: setup  ## the pipeline with params.yaml as it is; what dvc.lock already h
 	dvc pull --quiet --allow-missing train
 	dvc repro
 	@emnist-lines summary
+
+bench: setup  ## the fast paths against plain ones: benchmarks/results.md, half an hour on 2 cores
+	python -m benchmarks.run
 
 test: setup  ## the tests, without network
 	pytest --cov --cov-report=term

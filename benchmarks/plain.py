@@ -1,7 +1,7 @@
 """The lab's method, written straightforwardly: what the fast paths are measured against.
 
 Full-width images, torch's default memory format, the whole batch in one piece, the whole prefix decoded again at each
-of all steps, lines composed one at a time. Weights and random draws are those of the fast side, so both give the same.
+of all steps. Weights are those of the fast side, so both give the same.
 """
 
 import math
@@ -9,19 +9,23 @@ import math
 import numpy as np
 import torch
 import torch.nn.functional as F
-from numpy.typing import NDArray
-from torch import Tensor
+from torch import Tensor, nn
 
-from emnist_lines.alphabet import CLASSES, END, PAD, START, encode, frame
-from emnist_lines.composition import Composer, Draws
+from emnist_lines.alphabet import END, PAD, START
 from emnist_lines.learning import LineLearner
 from emnist_lines.lines import LinesDataset
+from emnist_lines.models.dropout import Dropout
 from emnist_lines.models.line_cnn import ConvBlock
 from emnist_lines.models.line_cnn_transformer import LineCNNTransformer
-from emnist_lines.params import Synthesize
-from emnist_lines.text import SPACE_CLASS
 
-SIZE = 28
+
+def restore(learner: LineLearner) -> LineLearner:
+    """Give `learner`, in place, torch's default memory format and dropout."""
+    learner.model.line_cnn.convs.to(memory_format=torch.contiguous_format)  # type: ignore[call-overload]
+    for module in learner.modules():
+        if isinstance(module, Dropout):
+            module.__class__ = nn.Dropout  # type: ignore[assignment]
+    return learner
 
 
 def encode_lines(model: LineCNNTransformer, images: Tensor, widths: Tensor) -> tuple[Tensor, Tensor | None, Tensor]:
@@ -85,24 +89,3 @@ def decode_lines(model: LineCNNTransformer, memory: Tensor, mask: Tensor | None,
         if len(ends):
             row[int(ends[0]) + 1 :] = PAD
     return output[:, 1:]
-
-
-def compose_lines(composer: Composer, params: Synthesize, draws: Draws) -> list[tuple[NDArray[np.uint8], list[int]]]:
-    """Image and tokens of each line of `draws`, one line and one glyph at a time."""
-    letters = CLASSES + " "
-    lines = []
-    for start, length, shares, overlaps in zip(draws.starts, draws.lengths, draws.shares, draws.overlaps, strict=True):
-        text = "".join(letters[index] for index in composer.sampler.classes[start : start + length])
-        image = np.zeros((SIZE, SIZE * params.max_length), dtype=np.uint16)
-        left = 0
-        for place, character in enumerate(text):
-            index = letters.index(character)
-            if index != SPACE_CLASS:
-                share = shares[place] if params.fresh_glyph_per_character else shares[index]
-                glyph = composer.ink[composer.offsets[index] + int(share * composer.counts[index])]
-                image[:, left : left + SIZE] += glyph.reshape(SIZE, SIZE).T
-            if place < len(overlaps):
-                left += SIZE - int(overlaps[place] * SIZE)
-        tokens = frame(encode(text), params.max_length, params.with_start_end_tokens)
-        lines.append((np.minimum(image, 255).astype(np.uint8), tokens))
-    return lines

@@ -23,7 +23,7 @@ def test_pieces_add_up_to_the_batch_s_gradients(lines: Path, small: Params, ctc_
     torch.manual_seed(0)
     train = replace(small.train, ctc_weight=ctc_weight)
     learner = LineLearner(small.model, train, 10, total_steps=1).eval()  # no dropout
-    dataset = LinesDataset(lines, "train", bucket_width=8)
+    dataset = LinesDataset(lines, "train", step=8)
     batch = list(range(30))
     whole = gradients(learner, dataset, [Piece(batch, batch)])
     for cuts in ([10, 20], [1, 2, 29]):
@@ -34,6 +34,6 @@ def test_pieces_add_up_to_the_batch_s_gradients(lines: Path, small: Params, ctc_
 
 def test_padding_does_not_count(lines: Path, small: Params) -> None:
     learner = LineLearner(small.model, small.train, 10, total_steps=1).eval()
-    batch = LinesDataset(lines, "train", bucket_width=8)[Piece([0, 1, 2], [0, 1, 2])]
+    batch = LinesDataset(lines, "train", step=8)[Piece([0, 1, 2], [0, 1, 2])]
     longer = batch._replace(tokens=torch.nn.functional.pad(batch.tokens, (0, 4), value=3))
     torch.testing.assert_close(learner.loss(batch)[0], learner.loss(longer)[0])

@@ -63,6 +63,16 @@ def test_a_batch_comes_in_pieces_of_similar_width() -> None:
         assert max(len(piece.indices) for piece in own) - min(len(piece.indices) for piece in own) <= 1
 
 
+@pytest.mark.parametrize(("most", "parts"), [(40, 3), (103, 1), (1000, 1), (None, 1)])
+def test_each_line_once_per_pass(most: int | None, parts: int) -> None:
+    epochs = [flat(BucketSampler(CROPS, 8, seed=3, epoch=epoch, lines_per_epoch=most)) for epoch in range(2 * parts)]
+    for one_pass in (epochs[:parts], epochs[parts:]):
+        assert sorted(index for epoch in one_pass for index in epoch) == list(range(103))
+    assert max(map(len, epochs)) - min(map(len, epochs)) <= 1
+    assert set(epochs[0]) != set(epochs[parts]) or parts == 1
+    assert epochs[0] != epochs[parts]
+
+
 def test_there_are_never_more_pieces_than_lines() -> None:
     sampler = BucketSampler(CROPS[:5], 3, pieces=4, seed=1)
     assert sorted(map(len, sampler.batches)) == [2, 3]
@@ -77,7 +87,7 @@ def test_members_alone_take_part_unless_there_are_none() -> None:
 
 
 def test_a_batch_is_what_the_file_holds(lines: Path) -> None:
-    dataset = LinesDataset(lines, "val", bucket_width=64)
+    dataset = LinesDataset(lines, "val", step=64)
     batch = dataset[Piece([3, 0, 7], [3, 0, 7, 1])]
     with h5py.File(lines) as file:
         group = file["val"]
@@ -97,6 +107,7 @@ def test_a_batch_is_what_the_file_holds(lines: Path) -> None:
 def test_the_curriculum_limits_the_first_epochs(lines: Path, small: Params) -> None:
     data = LinesDataModule(
         lines,
+        small.model,
         replace(small.train, curriculum=(3, 5), max_epochs=4, micro_batch_size=8),
         workers=0,
         pin_memory=False,
@@ -106,12 +117,20 @@ def test_the_curriculum_limits_the_first_epochs(lines: Path, small: Params) -> N
     assert longest[2] == longest[3] == 8
     assert 2 * data.total_steps() == sum(len(data.train_sampler(epoch)) for epoch in range(4))
     hasty = replace(small.train, curriculum=(3, 5), max_epochs=1)
-    short = LinesDataModule(lines, hasty, workers=0, pin_memory=False)
+    short = LinesDataModule(lines, small.model, hasty, workers=0, pin_memory=False)
     assert sorted(flat(short.train_sampler(0))) == list(range(96))  # the last epoch takes all lines
 
 
+def test_a_network_that_sees_paper_gets_all_of_it(lines: Path, small: Params) -> None:
+    model = replace(small.model, mask_padding=False)
+    data = LinesDataModule(lines, model, small.train, workers=0, pin_memory=False)
+    for dataset, crops in ((data.train, data.train_crops), (data.val, data.val_crops)):
+        assert set(crops) == {280}
+        assert dataset[Piece([0, 1], [0, 1])].images.shape == (2, 28, 280)
+
+
 def test_workers_read_the_same_batches(lines: Path) -> None:
-    dataset = LinesDataset(lines, "test", bucket_width=64)
+    dataset = LinesDataset(lines, "test", step=64)
     sampler = BucketSampler(dataset.crops(), 8)
     for one, two in zip(loader(dataset, sampler, 0, False), loader(dataset, sampler, 1, False), strict=True):
         assert all(torch.equal(a, b) for a, b in zip(one[:4], two[:4], strict=True))

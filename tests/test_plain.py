@@ -7,13 +7,14 @@ import numpy as np
 import pytest
 import torch
 import yaml
-from benchmarks import plain
+from benchmarks import plain, plain_synthesis
 
 from emnist_lines import model_file, synthesis, text
 from emnist_lines.glyphs.store import Glyphs
 from emnist_lines.learning import LineLearner
 from emnist_lines.lines import LinesDataset, Piece
 from emnist_lines.models.decoding import greedy_decode
+from emnist_lines.models.dropout import Dropout
 from emnist_lines.params import Params
 from tests.conftest import ROOT
 
@@ -36,7 +37,7 @@ def learner(defaults: Params) -> LineLearner:
 
 
 def test_loss_and_gradients_of_a_batch(learner: LineLearner, lines: Path) -> None:
-    dataset = LinesDataset(lines, "train", bucket_width=64)
+    dataset = LinesDataset(lines, "train", step=64)
     batch = list(range(20))
     found = []
     for side in ("plain", "ours"):
@@ -56,6 +57,13 @@ def test_loss_and_gradients_of_a_batch(learner: LineLearner, lines: Path) -> Non
         assert difference < 1e-2, name
 
 
+def test_the_plain_side_is_free_of_the_fast_side_s_means(defaults: Params) -> None:
+    learner = plain.restore(LineLearner(defaults.model, defaults.train, 10, total_steps=1))
+    assert not [module for module in learner.modules() if isinstance(module, Dropout)]
+    weight = learner.model.line_cnn.convs[2].conv.weight
+    assert weight.is_contiguous()
+
+
 def check_reading(learner: LineLearner, dataset: LinesDataset, count: int) -> None:
     chosen = list(range(count))
     images, _, widths = plain.batch_of(dataset, chosen)
@@ -68,7 +76,7 @@ def check_reading(learner: LineLearner, dataset: LinesDataset, count: int) -> No
 
 
 def test_reading_with_random_weights(learner: LineLearner, lines: Path) -> None:
-    check_reading(learner, LinesDataset(lines, "test", bucket_width=64), 24)
+    check_reading(learner, LinesDataset(lines, "test", step=64), 24)
 
 
 def test_reading_with_the_released_model(
@@ -77,7 +85,7 @@ def test_reading_with_the_released_model(
     learner, about = model_file.load(released())
     wanted = replace(small.synthesize, max_length=about.max_length, num_train=1, num_val=1, num_test=64)
     synthesis.synthesize(glyphs, documents, wanted, tmp_path / "lines.h5")
-    check_reading(learner, LinesDataset(tmp_path / "lines.h5", "test", bucket_width=64), 64)
+    check_reading(learner, LinesDataset(tmp_path / "lines.h5", "test", step=64), 64)
 
 
 @pytest.mark.parametrize("fresh", [True, False])
@@ -93,10 +101,8 @@ def test_composing(
         max_overlap=0.9,
     )
     composer = synthesis.composers(glyphs, documents, params)["train"]
-    draws = composer.draw(70, np.random.default_rng(0))
-    block = composer.compose(draws)
-    for (image, tokens), ours, written in zip(
-        plain.compose_lines(composer, params, draws), block.images, block.tokens, strict=True
-    ):
-        assert np.array_equal(image, ours)
-        assert tokens == written.tolist()
+    block = composer.compose(composer.draw(70, np.random.default_rng(0)))
+    material = plain_synthesis.Material.of(composer)
+    lines = plain_synthesis.compose_lines(material, params, 70, np.random.default_rng(0))
+    assert torch.equal(torch.stack(lines[::2]), torch.from_numpy(block.images))
+    assert torch.equal(torch.stack(lines[1::2]), torch.from_numpy(block.tokens).long())

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
+import pytorch_lightning as pl
 import torch
 import yaml
 from safetensors.torch import load_file
@@ -19,6 +20,7 @@ from safetensors.torch import load_file
 from emnist_lines import model_file, training
 from emnist_lines.errors import UserError
 from emnist_lines.learning import LineLearner
+from emnist_lines.lines import LinesDataset
 from emnist_lines.params import Params
 from tests.conftest import ROOT
 
@@ -151,6 +153,51 @@ def test_early_stopping_and_rare_validation(
     validated = pd.read_csv(tmp_path / "live" / "plots" / "metrics" / "val_cer.tsv", sep="\t")["step"].tolist()
     assert len(epochs) < 40
     assert validated == [epoch for epoch in epochs if epoch % 2 == 0]
+
+
+def test_an_epoch_of_few_lines_takes_as_many_steps_as_its_batches(
+    lines: Path, small: Params, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The curriculum's short lines are fewer than the pieces of a batch, and so come in fewer pieces."""
+    lengths = LinesDataset(lines, "train", step=64).lengths
+    shortest = int(lengths.min())
+    assert (lengths == shortest).sum() < 96
+    train = replace(small.train, batch_size=96, micro_batch_size=1, max_epochs=2, curriculum=(shortest,))
+    steps = []
+    end = training.History.on_train_epoch_end
+
+    def count(self: training.History, trainer: pl.Trainer, module: LineLearner) -> None:
+        steps.append((trainer.global_step, module.total_steps))
+        end(self, trainer, module)
+
+    monkeypatch.setattr(training.History, "on_train_epoch_end", count)
+    folder = tmp_path
+    training.train(replace(small, train=train), lines, "", folder / "checkpoints", folder / "live", folder / "model")
+    assert steps == [(1, 2), (2, 2)]
+
+
+def test_a_compiled_encoder_learns_the_same(
+    lines: Path, small: Params, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    compiled = []
+
+    def compile_(function: object, dynamic: bool) -> object:
+        compiled.append(function)
+        return real(function, dynamic=dynamic, backend="aot_eager")  # the same graphs, without a C++ compiler
+
+    real = torch.compile
+    monkeypatch.setattr(torch, "compile", compile_)
+    found = []
+    for wanted in (False, True):
+        values = replace(
+            small, train=replace(small.train, max_epochs=1), machine=replace(small.machine, compile=wanted)
+        )
+        folder = tmp_path / str(wanted)
+        training.train(values, lines, "", folder / "checkpoints", folder / "live", folder / "model")
+        found.append(load_file(folder / "model"))
+    assert len(compiled) == 1
+    for name, weight in found[0].items():
+        torch.testing.assert_close(found[1][name], weight, rtol=1e-3, atol=1e-4)
 
 
 def test_a_few_lines_are_learned_by_heart(lines: Path, small: Params, tmp_path: Path) -> None:

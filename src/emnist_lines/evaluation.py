@@ -9,9 +9,9 @@ import pandas as pd
 import pytorch_lightning as pl
 from numpy.typing import NDArray
 
-from emnist_lines import model_file
+from emnist_lines import memory, model_file
 from emnist_lines.learning import LineLearner
-from emnist_lines.lines import BucketSampler, LinesDataset, loader
+from emnist_lines.lines import BucketSampler, LinesDataset, crop_step, loader
 from emnist_lines.metrics import edit_distance
 from emnist_lines.params import Evaluate, Machine
 
@@ -30,7 +30,8 @@ def evaluate(
         UserError: a file is missing, damaged or does not fit the other.
     """
     learner, about = model_file.load(model)
-    dataset = LinesDataset(lines, "test", about.train.bucket_width)
+    memory.keep_freed()
+    dataset = LinesDataset(lines, "test", crop_step(about.model))
     loss = read(learner, dataset, params.batch_size, machine)
     predictions = table(dataset.texts, learner)
     metrics: dict[str, Any] = {"source": dataset.source, **summary(predictions, "prediction", params)}

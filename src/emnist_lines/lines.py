@@ -19,8 +19,8 @@ from torch.utils.data import DataLoader, Dataset, Sampler
 
 from emnist_lines.alphabet import PAD, SYMBOLS
 from emnist_lines.errors import UserError
-from emnist_lines.models.line_cnn import HEIGHT, crop_width
-from emnist_lines.params import Train
+from emnist_lines.models.line_cnn import COLUMNS_PER_STEP, HEIGHT, crop_width
+from emnist_lines.params import Model, Train
 
 
 class Piece(NamedTuple):
@@ -74,20 +74,24 @@ class _Pixels:
         return self._map
 
 
+def crop_step(model: Model, wanted: int = COLUMNS_PER_STEP) -> int | None:
+    """The step that lines are cropped to; None (no crop) for a network that would look at the paper behind them."""
+    return wanted if model.mask_padding else None
+
+
 class LinesDataset(Dataset[Batch]):
     """One split of a file of lines; an item is a batch or a piece of one."""
 
-    def __init__(self, path: Path, split: str, bucket_width: int) -> None:
+    def __init__(self, path: Path, split: str, step: int | None) -> None:
         """
         Args:
             path: the HDF5 file.
             split: train, val or test.
-            bucket_width: images are cropped to a multiple of this many columns.
+            step: images are cropped to a multiple of this many columns; None: not at all.
 
         Raises:
             UserError: the file is missing, damaged or of another alphabet.
         """
-        self.bucket_width = bucket_width
         try:
             with h5py.File(path, "r") as file:
                 alphabet, self.source = json.loads(file.attrs["alphabet"]), str(file.attrs["source"])
@@ -105,6 +109,7 @@ class LinesDataset(Dataset[Batch]):
         if tuple(alphabet) != SYMBOLS or not fits or path.stat().st_size < offset + np.prod(shape):
             raise UserError(f"{path} holds lines of another format; remake it with `dvc repro -f synthesize`")
         self.pixels = _Pixels(path, offset, shape)
+        self.step = step or shape[2]
         self.max_length = self.tokens.shape[1]
         self.lengths = (self.tokens > PAD).sum(axis=1)
         """(N,) characters of each line."""
@@ -117,11 +122,11 @@ class LinesDataset(Dataset[Batch]):
     def crops(self) -> NDArray[np.int64]:
         """(N,) columns that each line is cropped to when it is the widest of its batch."""
         full = self.pixels.shape[2]
-        return np.array([crop_width(int(width), full, self.bucket_width) for width in self.widths])
+        return np.array([crop_width(int(width), full, self.step) for width in self.widths])
 
     def __getitem__(self, piece: Piece) -> Batch:
         chosen = np.asarray(piece.indices)
-        crop = crop_width(int(self.widths[chosen].max()), self.pixels.shape[2], self.bucket_width)
+        crop = crop_width(int(self.widths[chosen].max()), self.pixels.shape[2], self.step)
         tokens = self.tokens[chosen]
         tokens = tokens[:, : int((tokens != PAD).sum(axis=1).max())]
         return Batch(
@@ -135,11 +140,12 @@ class LinesDataset(Dataset[Batch]):
 
 
 class BucketSampler(Sampler[Piece]):
-    """Batches of lines of similar width: each line once, and the same for the same seed and epoch.
+    """Batches of lines of similar width: the same for the same seed and epoch.
 
-    Lines are shuffled, sorted by their crop, cut into batches of equal size (to within one line), and the batches are
-    shuffled. Each of several processes takes its share of every batch, so that together they see what one would. All
-    batches come in the same number of pieces, each of lines of similar width.
+    Lines are shuffled and dealt to as many epochs as a pass over them takes, each line once per pass. An epoch's are
+    sorted by their crop, cut into batches of equal size (to within one line), and the batches are shuffled. Each of
+    several processes takes its share of every batch, so that together they see what one would. All batches of an epoch
+    come in the same number of pieces, each of lines of similar width.
     """
 
     def __init__(
@@ -148,6 +154,7 @@ class BucketSampler(Sampler[Piece]):
         batch_size: int,
         *,
         pieces: int = 1,
+        lines_per_epoch: int | None = None,
         members: NDArray[np.bool_] | None = None,
         seed: int | None = None,
         epoch: int = 0,
@@ -159,20 +166,22 @@ class BucketSampler(Sampler[Piece]):
             crops: (N,) columns of each line.
             batch_size: lines of a batch, over all processes.
             pieces: how many pieces a batch comes in; fewer where it has fewer lines.
+            lines_per_epoch: the most lines of an epoch; None: all.
             members: (N,) which lines take part; None: all. Where it leaves none, all do.
             seed: shuffles; None keeps the lines sorted by width.
-            epoch: which of the seed's shuffles.
+            epoch: which one it is, from 0.
             rank: which of the processes this is …
             world_size: … of how many.
         """
         index = np.arange(len(crops)) if members is None or not members.any() else np.flatnonzero(members)
-        rng = None if seed is None else np.random.default_rng([seed, epoch])
-        if rng is not None:
-            rng.shuffle(index)
+        parts = -(-len(index) // (lines_per_epoch or len(index)))
+        if seed is not None:
+            np.random.default_rng([seed, epoch // parts]).shuffle(index)
+        index = index[epoch % parts :: parts]
         index = index[np.argsort(crops[index], kind="stable")]
         count = max(1, -(-len(index) // batch_size))
         batches = [batch[rank::world_size].tolist() for batch in np.array_split(index, count)]
-        order = np.arange(count) if rng is None else rng.permutation(count)
+        order = np.arange(count) if seed is None else np.random.default_rng([seed, epoch, 1]).permutation(count)
         self.batches = [batches[number] for number in order]
         self.pieces = min(pieces, *map(len, batches))
 
@@ -188,10 +197,11 @@ class BucketSampler(Sampler[Piece]):
 class LinesDataModule(pl.LightningDataModule):
     """Batches for training and validation."""
 
-    def __init__(self, path: Path, params: Train, workers: int, pin_memory: bool) -> None:
+    def __init__(self, path: Path, model: Model, params: Train, workers: int, pin_memory: bool) -> None:
         """
         Args:
             path: the HDF5 file.
+            model: whether lines may be cropped.
             params: how lines are batched.
             workers: processes that load batches; 0: none but this one.
             pin_memory: whether batches lie where a GPU fetches them fastest.
@@ -201,20 +211,19 @@ class LinesDataModule(pl.LightningDataModule):
         """
         super().__init__()
         self.params, self.workers, self.pin_memory = params, workers, pin_memory
-        self.pieces = -(-params.batch_size // params.micro_batch_size)
-        """How many pieces a training batch comes in."""
-        self.train = LinesDataset(path, "train", params.bucket_width)
-        self.val = LinesDataset(path, "val", params.bucket_width)
+        self.train = LinesDataset(path, "train", crop_step(model, params.bucket_width))
+        self.val = LinesDataset(path, "val", crop_step(model))
         self.train_crops, self.val_crops = self.train.crops(), self.val.crops()
 
     def train_sampler(self, epoch: int, rank: int = 0, world_size: int = 1) -> BucketSampler:
-        """The batches of one epoch, of texts as short as the curriculum asks; the last epoch takes all."""
+        """The batches of one epoch, of texts as short as the curriculum asks; the last epoch knows no such limit."""
         curriculum = self.params.curriculum[: self.params.max_epochs - 1]
         members = self.train.lengths <= curriculum[epoch] if epoch < len(curriculum) else None
         return BucketSampler(
             self.train_crops,
             self.params.batch_size,
-            pieces=self.pieces,
+            pieces=-(-self.params.batch_size // self.params.micro_batch_size),
+            lines_per_epoch=self.params.lines_per_epoch,
             members=members,
             seed=self.params.seed,
             epoch=epoch,
@@ -230,6 +239,7 @@ class LinesDataModule(pl.LightningDataModule):
         trainer = self.trainer
         assert trainer is not None
         sampler = self.train_sampler(trainer.current_epoch, trainer.global_rank, trainer.world_size)
+        trainer.accumulate_grad_batches = sampler.pieces  # a batch of few lines has fewer pieces than others
         return loader(self.train, sampler, self.workers, self.pin_memory)
 
     def val_dataloader(self) -> DataLoader[Batch]:

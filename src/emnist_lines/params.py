@@ -130,6 +130,7 @@ class Model:
 class Train:
     seed: int
     max_epochs: int
+    lines_per_epoch: int | None
     batch_size: int
     micro_batch_size: int
     bucket_width: int
@@ -152,6 +153,7 @@ class Train:
             "train",
             self,
             "max_epochs",
+            "lines_per_epoch",
             "batch_size",
             "micro_batch_size",
             "bucket_width",
@@ -197,6 +199,7 @@ class Machine:
     strategy: str
     workers: int
     synthesis_processes: int | None
+    compile: bool
     threads: int | None
 
     def __post_init__(self) -> None:

@@ -70,7 +70,7 @@ def synthesize(
         file.attrs["source"] = glyphs.source
         for split, composer in composers(glyphs, documents, params).items():
             group = file.create_group(split)
-            _fill(group, composer, blocks(totals[split], split, params.seed), part, processes)
+            fill(group, composer, blocks(totals[split], split, params.seed), part, processes)
             statistics[split] = _statistics(group)
     return statistics
 
@@ -78,8 +78,16 @@ def synthesize(
 Task = tuple[slice, np.random.Generator]
 
 
-def _fill(group: h5py.Group, composer: Composer, tasks: list[Task], path: Path, processes: int) -> None:
-    """Compose all blocks of a split. Images go from the process that made them straight to their place in the file."""
+def fill(group: h5py.Group, composer: Composer, tasks: list[Task], path: Path, processes: int) -> None:
+    """Compose all blocks of a split. Images go from the process that made them straight to their place in the file.
+
+    Args:
+        group: where the lines go; empty.
+        composer: the split's.
+        tasks: the split's `blocks`.
+        path: the group's file.
+        processes: how many share the blocks.
+    """
     split, total = group.name.strip("/"), tasks[-1][0].stop
     columns = [group.create_dataset(name, (total, *shape), kind) for name, shape, kind in composer.layout()]
     for column in columns:

@@ -11,12 +11,14 @@ from dvclive.live import Live
 from pytorch_lightning.callbacks import Callback, EarlyStopping, ModelCheckpoint, ModelSummary
 from torch import Tensor
 
-from emnist_lines import model_file
+from emnist_lines import memory, model_file
 from emnist_lines.learning import LineLearner
 from emnist_lines.lines import LinesDataModule
 from emnist_lines.model_file import ModelFile
 from emnist_lines.params import Machine, Params
 
+MAX_GRAPHS = 64
+"""Compiled encoders that are kept: one for each width and number of lines that batches come in."""
 VALIDATED = ("val_loss", "val_acc", "val_cer", "val_ctc_cer")
 
 
@@ -106,6 +108,12 @@ def precision(wanted: str, machine: Machine) -> Any:
     return "bf16-mixed" if torch.cuda.is_bf16_supported() else "16-mixed"
 
 
+def compile_encoder(learner: LineLearner) -> None:
+    """Let torch compile the encoder, once for each width of a batch; the weights keep their names."""
+    torch._dynamo.config.recompile_limit = MAX_GRAPHS
+    learner.model.line_cnn.scan = torch.compile(learner.model.line_cnn.scan, dynamic=False)  # type: ignore[method-assign]
+
+
 def train(params: Params, lines: Path, lines_sha256: str, checkpoints: Path, live: Path, out: Path) -> None:
     """Train and write the weights of the best validation CER.
 
@@ -122,8 +130,11 @@ def train(params: Params, lines: Path, lines_sha256: str, checkpoints: Path, liv
     """
     pl.seed_everything(params.train.seed, verbose=False)
     machine = params.machine
-    data = LinesDataModule(lines, params.train, machine.workers, on_gpu(machine))
+    memory.keep_freed()
+    data = LinesDataModule(lines, params.model, params.train, machine.workers, on_gpu(machine))
     learner = LineLearner(params.model, params.train, data.train.max_length, data.total_steps())
+    if machine.compile:
+        compile_encoder(learner)
     checkpoint = ModelCheckpoint(
         checkpoints, "last", save_top_k=1, save_on_train_epoch_end=True, enable_version_counter=False
     )
@@ -137,8 +148,8 @@ def train(params: Params, lines: Path, lines_sha256: str, checkpoints: Path, liv
         num_nodes=machine.num_nodes,
         strategy=machine.strategy,
         precision=precision(params.train.precision, machine),
+        benchmark=on_gpu(machine),  # widths are few, so cuDNN's choice for each pays
         max_epochs=params.train.max_epochs,
-        accumulate_grad_batches=data.pieces,
         gradient_clip_val=params.train.gradient_clip,
         check_val_every_n_epoch=params.train.validate_every,
         callbacks=callbacks,

@@ -154,6 +154,17 @@ def test_a_crop_gives_the_padded_line_s_features_and_logits(model: LineCNNTransf
     torch.testing.assert_close(full, crop_logits, rtol=1e-3, atol=1e-3)
 
 
+def test_convolutions_run_with_the_channels_last_in_memory(model: LineCNNTransformer) -> None:
+    images, widths = lines_of(300)
+    seen = []
+    for block in model.line_cnn.convs:
+        block.register_forward_hook(
+            lambda block, inputs, out: seen.append(out.is_contiguous(memory_format=torch.channels_last))
+        )
+    model.encode(images, widths)
+    assert seen == [True] * 9
+
+
 def test_without_mask_and_norm_it_is_the_lab_s_memory(defaults: Params) -> None:
     lab = replace(defaults.model, normalize_features=False, mask_padding=False)
     torch.manual_seed(0)
@@ -176,5 +187,5 @@ def test_initialization_decides_how_much_of_the_image_is_in_the_features(default
     torch.manual_seed(0)
     model = LineCNNTransformer(replace(defaults.model, initialization=initialization)).eval()
     images, _ = lines_of(896)
-    spread = float(model.line_cnn.scan(images[:, None] / 255).std(dim=1).mean())
+    spread = float(model.line_cnn.scan(images / 255).detach().std(dim=1).mean())
     assert (spread > 0.02) == (initialization == "fan_in")

@@ -26,9 +26,11 @@ class _Layer:
         attention = layer.multihead_attn
         dim, heads = attention.embed_dim, attention.num_heads
         weight, bias = attention.in_proj_weight, attention.in_proj_bias
-        memory_keys, memory_values = F.linear(memory, weight[dim:], bias[dim:]).chunk(2, dim=-1)
+        both = F.linear(memory, weight[dim:], bias[dim:]).chunk(2, dim=-1)
+        # Laid out once as each step's matrix product reads them; as views they would be copied at every step.
+        memory_keys, memory_values = (_split(x, heads).contiguous() for x in both)
         empty = memory.new_empty(len(memory), heads, steps, dim // heads)
-        return cls(layer, _split(memory_keys, heads), _split(memory_values, heads), empty, empty.clone())
+        return cls(layer, memory_keys, memory_values, empty, empty.clone())
 
     def step(self, x: Tensor, position: int, blocked: Tensor | None) -> Tensor:
         """(B, 1, E) at `position` → (B, 1, E), post-norm as in `nn.TransformerDecoderLayer`."""

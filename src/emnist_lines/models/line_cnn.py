@@ -6,6 +6,7 @@ Source: the LineCNN of Full Stack Deep Learning's 2021 text-recognizer lab 4, wi
 import torch
 from torch import Tensor, nn
 
+from emnist_lines.models.dropout import Dropout
 from emnist_lines.params import Model
 
 COLUMNS_PER_STEP = 8
@@ -56,22 +57,24 @@ class LineCNN(nn.Module):
             ConvBlock(dim * 4, params.fc_dim, (3, self.kernel), (3, self.stride), padding=0),
         )
         self.fc1 = nn.Linear(params.fc_dim, params.fc_dim)
-        self.dropout = nn.Dropout(params.fc_dropout)
+        self.dropout = Dropout(params.fc_dropout)
         self.fc2 = nn.Linear(params.fc_dim, params.tf_dim)
         for module in self.modules():
             if isinstance(module, (nn.Conv2d, nn.Linear)):
                 _initialize(module, params.initialization)
+        # What CPUs and GPUs convolve fastest in; torch's types do not know the argument.
+        self.convs.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
 
     def scan(self, images: Tensor) -> Tensor:
         """Hidden features of each window.
 
         Args:
-            images: (B, 1, 28, W) float, 0 (paper) to 1 (ink).
+            images: (B, 28, W) float, 0 (paper) to 1 (ink).
 
         Returns:
             (B, S, fc_dim), `S = windows(W)`: fc1's output after its ReLU.
         """
-        x = self.convs(images.contiguous(memory_format=torch.channels_last))
+        x = self.convs(images.unsqueeze(-1).permute(0, 3, 1, 2))  # one channel, and that one last in memory
         x = x.flatten(2).transpose(1, 2)  # (B, S, fc_dim): the last kernel leaves one row
         return torch.relu(self.fc1(x))
 

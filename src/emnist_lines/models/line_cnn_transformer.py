@@ -10,6 +10,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from emnist_lines.alphabet import SYMBOLS
+from emnist_lines.models.dropout import Dropout, cheapen
 from emnist_lines.models.line_cnn import LineCNN
 from emnist_lines.params import Model
 
@@ -23,7 +24,7 @@ class PositionalEncoding(nn.Module):
 
     def __init__(self, dim: int, dropout: float) -> None:
         super().__init__()
-        self.dropout = nn.Dropout(dropout)
+        self.dropout = Dropout(dropout)
         position = torch.arange(MAX_POSITIONS, dtype=torch.float32)[:, None]
         frequency = torch.exp(torch.arange(0, dim, 2, dtype=torch.float32) * (-math.log(10000.0) / dim))
         pe = torch.zeros(MAX_POSITIONS, dim)
@@ -57,6 +58,7 @@ class LineCNNTransformer(nn.Module):
             ),
             params.tf_layers,
         )
+        cheapen(self.transformer_decoder)
         nn.init.uniform_(self.embedding.weight, -0.1, 0.1)
         nn.init.uniform_(self.fc.weight, -0.1, 0.1)
         nn.init.zeros_(self.fc.bias)
@@ -78,7 +80,7 @@ class LineCNNTransformer(nn.Module):
             mask: (B, S) bool, True at windows behind the text; None when `mask_padding` is off.
             hidden: (B, S, fc_dim), the encoder's hidden features, which a CTC head may read.
         """
-        hidden = self.line_cnn.scan(images.unsqueeze(1).to(self.fc.weight.dtype) / 255)
+        hidden = self.line_cnn.scan(images.to(self.fc.weight.dtype).div_(255))
         features = self.line_cnn.project(hidden)
         if self.params.normalize_features:
             features = F.layer_norm(features, (self.dim,))

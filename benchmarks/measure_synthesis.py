@@ -1,0 +1,54 @@
+"""One measurement of synthesis; ours without torch in its process, as the stage runs.
+
+Run by `benchmarks.run` as `benchmarks.measure` is.
+"""
+
+import json
+import os
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import h5py
+
+from benchmarks.meter import measured, watched
+from emnist_lines import params, synthesis, text
+from emnist_lines.glyphs import store
+
+DEFAULTS = params.load(Path("params.yaml")).synthesize
+
+
+def compose(side: str, count: int, processes: int, out: str) -> dict[str, float]:
+    """Compose default train lines into an HDF5 file; glyphs and text lie ready."""
+    values = replace(DEFAULTS, num_train=count)
+    documents = text.read_documents(Path("data/brown.zip"))
+    composer = synthesis.composers(store.read(Path("data/glyphs.h5")), documents, values)["train"]
+    tasks = synthesis.blocks(count, "train", values.seed)
+    Path(out).unlink(missing_ok=True)
+    os.sync()  # no page of an earlier measurement waits to be written
+    with h5py.File(out, "w") as file:
+        group = file.create_group("train")
+        if side == "ours":
+            with measured(count) as found:
+                synthesis.fill(group, composer, tasks, Path(out), processes)
+            return found
+        from benchmarks import plain_synthesis  # brings torch
+
+        material = plain_synthesis.Material.of(composer)
+        with measured(count) as found:
+            plain_synthesis.fill(group, material, values, tasks)
+    return found
+
+
+def whole_file(count: int, max_length: int, processes: int, out: str) -> dict[str, float]:
+    """All of a synthesis with so many train lines, from glyphs and text on; its memory."""
+    values = replace(DEFAULTS, num_train=count, num_val=1, num_test=1, max_length=max_length)
+    with watched() as found:
+        glyphs, documents = store.read(Path("data/glyphs.h5")), text.read_documents(Path("data/brown.zip"))
+        synthesis.synthesize(glyphs, documents, values, Path(out), processes)
+    return found
+
+
+if __name__ == "__main__":
+    function, arguments = sys.argv[1:]
+    print(json.dumps(globals()[function](**json.loads(arguments))))
