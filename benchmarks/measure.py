@@ -16,7 +16,7 @@ import torch
 
 from benchmarks import plain
 from benchmarks.meter import measured
-from emnist_lines import memory, model_file, params
+from emnist_lines import memory, model_file, params, training
 from emnist_lines.learning import LineLearner
 from emnist_lines.lines import BucketSampler, LinesDataset, Piece, crop_step
 from emnist_lines.models.decoding import greedy_decode
@@ -26,8 +26,8 @@ BATCH = 128
 MODEL = Path("models/line_cnn_transformer.safetensors")
 
 
-def train(side: str, lines: str) -> dict[str, float]:
-    """One pass over the train lines of a file: forward, backward, clipping, optimizer step."""
+def train(side: str, lines: str, precision: str = "auto") -> dict[str, float]:
+    """One pass over the train lines of a file: forward, backward, clipping, optimizer step; plain in 32 bits."""
     torch.manual_seed(0)
     step = crop_step(PARAMS.model, PARAMS.train.bucket_width)
     dataset = LinesDataset(Path(lines), "train", step)
@@ -39,22 +39,25 @@ def train(side: str, lines: str) -> dict[str, float]:
     else:
         memory.keep_freed()
 
+    narrow = side == "ours" and training.precision(precision, PARAMS.machine) == "bf16-mixed"
+
     def passes(sampler: BucketSampler) -> None:
         for number, piece in enumerate(sampler):
-            if side == "plain":
-                loss = plain.loss_of(learner, *plain.batch_of(dataset, piece.indices))
-            else:
-                _, loss, _ = learner.loss(dataset[piece])
+            with torch.autocast("cpu", torch.bfloat16, enabled=narrow):
+                if side == "plain":
+                    loss = plain.loss_of(learner, *plain.batch_of(dataset, piece.indices))
+                else:
+                    _, loss, _ = learner.loss(dataset[piece])
             loss.backward()
             if (number + 1) % pieces == 0:
                 torch.nn.utils.clip_grad_norm_(learner.parameters(), PARAMS.train.gradient_clip or torch.inf)
                 optimizer.step()
                 optimizer.zero_grad()
 
-    passes(BucketSampler(dataset.crops()[:4], 4, seed=0))  # warm-up
-    crops = dataset.crops() if side == "ours" else np.zeros(len(dataset), dtype=np.int64)  # plain: no buckets
+    passes(BucketSampler(dataset.widths[:4], 4, seed=0))  # warm-up
+    widths = dataset.widths if side == "ours" else np.zeros_like(dataset.widths)  # plain: no buckets
     with measured(len(dataset)) as found:
-        passes(BucketSampler(crops, BATCH, pieces=pieces, seed=0))
+        passes(BucketSampler(widths, BATCH, pieces=pieces, seed=0))
     return found
 
 
@@ -79,10 +82,10 @@ def decode(side: str, lines: str) -> dict[str, Any]:
                 features, mask, _ = learner.model.encode(batch.images, batch.widths)
                 tokens[piece.indices], _ = greedy_decode(learner.model, features, mask, dataset.max_length)
 
-    read(BucketSampler(dataset.crops()[:4], 4))
-    crops = dataset.crops() if side == "ours" else np.zeros(len(dataset), dtype=np.int64)
+    read(BucketSampler(dataset.widths[:4], 4))
+    widths = dataset.widths if side == "ours" else np.zeros_like(dataset.widths)
     with measured(len(dataset)) as found:
-        read(BucketSampler(crops, BATCH))
+        read(BucketSampler(widths, BATCH))
     return {**found, "readings": [hashlib.sha256(bytes(row)).hexdigest()[:8] for row in tokens.tolist()]}
 
 
@@ -92,7 +95,7 @@ def read(side: str, lines: str) -> dict[str, float]:
     if side == "plain":
         with h5py.File(lines) as file:
             dataset.pixels._map = file["train/images"][:]
-    sampler = BucketSampler(dataset.crops(), BATCH, seed=0)
+    sampler = BucketSampler(dataset.widths, BATCH, seed=0)
     dataset[Piece([0], [0])]
     with measured(len(dataset)) as found:
         for piece in sampler:

@@ -10,6 +10,7 @@ import platform
 import subprocess
 import sys
 import tempfile
+from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 from statistics import median
@@ -28,6 +29,7 @@ GROWN = 512
 """Lines of each length whose cost is measured."""
 TOKENS, LINES = (16, 32, 64), (1_000, 10_000, 100_000)
 SIDES = ("plain", "ours")
+PARTS = ("synthesis", "reading", "decode", "length", "train")
 Found = dict[str, list[dict[str, Any]]]
 
 
@@ -66,81 +68,110 @@ def grown(found: list[dict[str, Any]], key: str = "seconds_per_line") -> dict[st
     return spread([one[key] for one in found])
 
 
-def bench(repetitions: int, scale: float, folder: Path) -> dict[str, Any]:
-    """All measurements; `scale` below 1 measures fewer lines, to try the benchmark itself."""
-    trained, decoded, composed, few = (max(8, int(n * scale)) for n in (TRAINED, DECODED, COMPOSED, GROWN))
-    counts = [max(8, int(n * scale)) for n in LINES]
+@dataclass(frozen=True)
+class Bench:
+    """The parts of the benchmark; each returns what it adds to the results.
 
-    def compose(count: int, side: str = "ours") -> dict[str, Any]:
-        out = str(folder / "composed.h5")
+    Attributes:
+        repetitions: of each measurement.
+        scale: below 1 measures fewer lines, to try the benchmark itself.
+        folder: for files of lines.
+    """
+
+    repetitions: int
+    scale: float
+    folder: Path
+
+    def synthesis(self) -> dict[str, Any]:
+        both_sides: Found = {side: [] for side in SIDES}
+        counts = [self._count(count) for count in LINES]
+        growth: list[list[dict[str, Any]]] = [[] for _ in counts]
+        for _ in range(self.repetitions):
+            for side in SIDES:
+                both_sides[side].append(self._compose(self._count(COMPOSED), side))
+            for count, found in zip(counts, growth, strict=True):
+                found.append(self._compose(count))
+        _, largest = self._lines(counts[-1])
+        by_lines = {str(count): grown(found) for count, found in zip(counts, growth, strict=True)}
+        longer = by_lines[str(counts[2])]["median"] / by_lines[str(counts[1])]["median"]
+        return {
+            "rows": {"synthesis": row(both_sides)},
+            "seconds_per_line": {"synthesis_by_lines": by_lines},
+            "synthesis_100k_over_ten_times_10k": round(longer, 3),
+            "synthesis_100k_peak_mb": round(largest["peak_mb"]),
+        }
+
+    def reading(self) -> dict[str, Any]:
+        counts = [self._count(count) for count in LINES]
+        files = [self._lines(count)[0] for count in counts]
+        small, middle = (both(self.repetitions, "read", lines=path) for path in files[:2])
+        large = [measure("read", side="ours", lines=files[2]) for _ in range(self.repetitions)]
+        ours = zip(counts, [small["ours"], middle["ours"], large], strict=True)
+        by_lines = {str(count): grown(found) for count, found in ours}
+        rows = {"read_1k": row(small), "read_10k": row(middle)}
+        return {"rows": rows, "seconds_per_line": {"reading_by_lines": by_lines}}
+
+    def decode(self) -> dict[str, Any]:
+        path, _ = self._lines(self._count(DECODED))
+        found = both(self.repetitions, "decode", lines=path)
+        pairs = zip(found["plain"][0]["readings"], found["ours"][0]["readings"], strict=True)
+        return {"rows": {"decode": row(found)}, "lines_read_differently": sum(one != other for one, other in pairs)}
+
+    def length(self) -> dict[str, Any]:
+        files = [self._lines(self._count(GROWN), tokens)[0] for tokens in TOKENS]
+        found: dict[str, list[list[dict[str, Any]]]] = {name: [[] for _ in files] for name in ("train", "decode")}
+        for _ in range(self.repetitions):
+            for size, path in enumerate(files):
+                for name, growth in found.items():
+                    growth[size].append(measure(name, side="ours", lines=path))
+        by_tokens = {
+            f"{name}_by_tokens": {str(tokens): grown(one) for tokens, one in zip(TOKENS, growth, strict=True)}
+            for name, growth in found.items()
+        }
+        return {"seconds_per_line": by_tokens}
+
+    def train(self) -> dict[str, Any]:
+        """Ours once in the default precision and once, as the plain side, in 32 bits."""
+        path, _ = self._lines(self._count(TRAINED))
+        found: Found = {side: [] for side in (*SIDES, "exact")}
+        for _ in range(self.repetitions):
+            found["plain"].append(measure("train", side="plain", lines=path))
+            found["ours"].append(measure("train", side="ours", lines=path))
+            found["exact"].append(measure("train", side="ours", lines=path, precision="32-true"))
+        exact = {"plain": found["plain"], "ours": found["exact"]}
+        rows = {"train": row(found), "train_32": row(exact), "train_peak_memory": row(found, "growth_mb")}
+        return {"rows": rows}
+
+    def _count(self, lines: int) -> int:
+        return max(8, int(lines * self.scale))
+
+    def _compose(self, count: int, side: str = "ours") -> dict[str, Any]:
+        out = str(self.folder / "composed.h5")
         return measure("compose", "measure_synthesis", side=side, count=count, processes=PROCESSES, out=out)
 
-    def lines(count: int, tokens: int = 32) -> tuple[str, dict[str, Any]]:
+    def _lines(self, count: int, tokens: int = 32) -> tuple[str, dict[str, Any]]:
         """A file of default lines, and how its synthesis went."""
-        out = str(folder / f"{count}x{tokens}.h5")
+        out = str(self.folder / f"{count}x{tokens}.h5")
         arguments = {"count": count, "max_length": tokens, "processes": PROCESSES, "out": out}
         return out, measure("whole_file", "measure_synthesis", **arguments)
 
-    synthesis: Found = {side: [] for side in SIDES}
-    growth: dict[str, list[list[dict[str, Any]]]] = {name: [[], [], []] for name in ("lines", "train", "decode")}
-    for _ in range(repetitions):
-        for side in SIDES:
-            synthesis[side].append(compose(composed, side))
-    for _ in range(repetitions):
-        compose(counts[-1])  # not counted: a virtual machine has to get the memory for a large file from its host first
-        for size, count in enumerate(counts):
-            growth["lines"][size].append(compose(count))
-    files = [lines(count) for count in counts]
-    reading: list[Found] = [both(repetitions, "read", lines=path) for path, _ in files[:2]]
-    large = [measure("read", side="ours", lines=files[2][0]) for _ in range(repetitions)]
-    decode = both(repetitions, "decode", lines=lines(decoded)[0])
-    differing = {
-        sum(one != other for one, other in zip(plain["readings"], ours["readings"], strict=True))
-        for plain, ours in zip(decode["plain"], decode["ours"], strict=True)
-    }
-    longer = [lines(few, tokens)[0] for tokens in TOKENS]
-    for _ in range(repetitions):
-        for size, path in enumerate(longer):
-            for name in ("train", "decode"):
-                growth[name][size].append(measure(name, side="ours", lines=path))
-    train = both(repetitions, "train", lines=lines(trained)[0])
 
-    rows = {
-        "train": row(train),
-        "train_peak_memory": row(train, "growth_mb"),
-        "decode": row(decode),
-        "synthesis": row(synthesis),
-        "read_1k": row(reading[0]),
-        "read_10k": row(reading[1]),
-    }
+def summary(results: dict[str, Any]) -> dict[str, Any]:
+    """The results headed by their headlines."""
+    rows = results["rows"]
     step = rows["train"]["ours"]["median"]
-    by_lines = {str(count): grown(found) for count, found in zip(counts, growth["lines"], strict=True)}
-    return {
+    reading = list(results["seconds_per_line"]["reading_by_lines"].values())[-1]
+    ratios = {f"{name}_ratio": rows[name]["ratio"]["median"] for name in ("decode", "synthesis", "train_peak_memory")}
+    rates = {name: round(1 / rows[name]["ours"]["median"], 1) for name in ("train", "decode", "synthesis")}
+    headlines = {
         "train_step_ratio": rows["train"]["ratio"]["median"],
-        "decode_ratio": rows["decode"]["ratio"]["median"],
-        "synthesis_ratio": rows["synthesis"]["ratio"]["median"],
-        "train_peak_memory_ratio": rows["train_peak_memory"]["ratio"]["median"],
-        "lines_per_second": {
-            name: round(1 / rows[name]["ours"]["median"], 1) for name in ("train", "decode", "synthesis")
-        },
-        "lines_read_differently": max(differing),
-        "reading_share_of_step_100k": grown([{"share": one["seconds_per_line"] / step} for one in large], "share"),
-        "synthesis_100k_over_ten_times_10k": round(
-            by_lines[str(counts[2])]["median"] / by_lines[str(counts[1])]["median"], 3
-        ),
-        "synthesis_100k_peak_mb": round(files[2][1]["peak_mb"]),
-        "seconds_per_line": {
-            "synthesis_by_lines": by_lines,
-            "reading_by_lines": {
-                str(count): grown(found)
-                for count, found in zip(counts, [reading[0]["ours"], reading[1]["ours"], large], strict=True)
-            },
-            "train_by_tokens": {str(t): grown(f) for t, f in zip(TOKENS, growth["train"], strict=True)},
-            "decode_by_tokens": {str(t): grown(f) for t, f in zip(TOKENS, growth["decode"], strict=True)},
-        },
-        "rows": rows,
-        "repetitions": repetitions,
-        "lines": {"train": trained, "decode": decoded, "synthesis": composed},
+        "train_step_ratio_32_bits": rows["train_32"]["ratio"]["median"],
+        **ratios,
+        "lines_per_second": rates,
+        "reading_share_of_step_100k": grown([{"share": value / step} for value in reading.values()], "share"),
+    }
+    circumstances = {
+        "lines": {"train": TRAINED, "decode": DECODED, "synthesis": COMPOSED},
         "threads": torch.get_num_threads(),
         "versions": {
             "python": platform.python_version(),
@@ -148,6 +179,7 @@ def bench(repetitions: int, scale: float, folder: Path) -> dict[str, Any]:
         },
         "processor": processor(),
     }
+    return {**headlines, **{name: value for name, value in results.items() if name not in headlines}, **circumstances}
 
 
 def processor() -> str:
@@ -160,6 +192,7 @@ def table(results: dict[str, Any]) -> str:
     """The results in Markdown."""
     titles = {
         "train": (f"a training pass over {results['lines']['train']} lines, batch 128", 1e3, "ms per line"),
+        "train_32": ("… ours in 32 bits too", 1e3, "ms per line"),
         "train_peak_memory": ("… its growth of peak memory", 1, "MB"),
         "decode": (f"greedy reading of {results['lines']['decode']} lines, encoder included", 1e3, "ms per line"),
         "synthesis": (f"synthesis of {results['lines']['synthesis']} lines", 1e3, "ms per line"),
@@ -200,16 +233,28 @@ def _cell(values: dict[str, float], factor: float = 1) -> str:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description="Measure the fast paths against the plain ones.")
+    parser.add_argument("parts", nargs="*", metavar="PART", help=f"measure these alone: {', '.join(PARTS)}")
     parser.add_argument("--repetitions", type=int, default=5, help="of each measurement (default: 5)")
     parser.add_argument("--scale", type=float, default=1.0, help="share of the lines to measure with (default: 1)")
     parser.add_argument("--out", type=Path, default=FOLDER, help="folder for results.json and results.md")
     options = parser.parse_args()
+    unknown = [part for part in options.parts if part not in PARTS]
+    if unknown:
+        raise UserError(f"there is no part {unknown[0]}; the parts are {', '.join(PARTS)}")
     missing = [str(path) for path in NEEDED if not path.is_file()]
     if missing:
         raise UserError(f"{', '.join(missing)} missing; make them with `make repro`")
-    with tempfile.TemporaryDirectory(prefix="bench-") as folder:
-        results = bench(options.repetitions, options.scale, Path(folder))
-    with whole(options.out / "results.json") as part:
+    kept = options.out / "results.json"
+    if options.parts and not kept.is_file():
+        raise UserError(f"{kept} has no results of the other parts yet; measure all first")
+    results: dict[str, Any] = json.loads(kept.read_text(encoding="utf-8")) if options.parts else {}
+    for name in options.parts or PARTS:
+        with tempfile.TemporaryDirectory(prefix="bench-") as folder:
+            found = getattr(Bench(options.repetitions, options.scale, Path(folder)), name)()
+        for key, value in found.items():
+            results[key] = {**results.get(key, {}), **value} if isinstance(value, dict) else value
+    results = summary({**results, "repetitions": options.repetitions})
+    with whole(kept) as part:
         part.write_text(json.dumps(results, indent=1) + "\n")
     with whole(options.out / "results.md") as part:
         part.write_text(table(results))

@@ -7,6 +7,7 @@ import pytest
 from benchmarks import run
 
 from emnist_lines.errors import UserError
+from tests.conftest import ROOT
 
 
 def test_ratios_are_taken_repetition_by_repetition() -> None:
@@ -24,12 +25,20 @@ def test_the_committed_table_is_that_of_the_committed_results() -> None:
     results = json.loads((run.FOLDER / "results.json").read_text(encoding="utf-8"))
     assert (run.FOLDER / "results.md").read_text(encoding="utf-8") == run.table(results)
     assert results["repetitions"] >= 5
+    table = run.table(results).split("\n\n")[0]
+    assert table in (ROOT / "README.md").read_text(encoding="utf-8")
 
 
 def test_missing_data_is_one_sentence(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr("sys.argv", ["run"])
     with pytest.raises(UserError, match=r"glyphs.h5, .* missing; make them with `make repro`"):
+        run.main()
+
+
+def test_an_unknown_part_is_one_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sys.argv", ["run", "trian"])
+    with pytest.raises(UserError, match="there is no part trian; the parts are synthesis, reading,"):
         run.main()
 
 

@@ -134,6 +134,7 @@ def test_the_saved_weights_are_those_of_the_best_validation(
     saved = load_file(out)
     assert all(torch.equal(saved[name], seen[1][name]) for name in saved)
     metrics = json.loads((tmp_path / "live" / "metrics.json").read_text())
+    assert metrics["precision"] == training.precision("auto", small.machine)
     assert (metrics["source"], metrics["epochs"], metrics["best"]["epoch"]) == ("drawn", 3, 2)
     learner, about = model_file.load(out)
     assert (about.model, about.train, about.max_length) == (small.model, small.train, 10)
@@ -213,6 +214,7 @@ def test_a_few_lines_are_learned_by_heart(lines: Path, small: Params, tmp_path: 
     ("wanted", "gpu", "bf16", "expected"),
     [
         ("auto", False, False, "32-true"),
+        ("auto", False, True, "bf16-mixed"),
         ("auto", True, True, "bf16-mixed"),
         ("auto", True, False, "16-mixed"),
         ("32-true", True, True, "32-true"),
@@ -223,8 +225,9 @@ def test_precision_follows_the_machine(
 ) -> None:
     monkeypatch.setattr(torch.cuda, "is_available", lambda: gpu)
     monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda: bf16)
+    monkeypatch.setattr(torch.cpu, "_is_avx512_bf16_supported", lambda: bf16)
+    monkeypatch.setattr(torch.cpu, "_is_amx_tile_supported", lambda: False)
     assert training.precision(wanted, defaults.machine) == expected
-    assert training.precision(wanted, replace(defaults.machine, accelerator="cpu")) in ("32-true", wanted)
 
 
 def test_a_model_file_has_the_same_bytes_in_every_process(lines: Path, small: Params, tmp_path: Path) -> None:

@@ -46,7 +46,7 @@ def read(learner: LineLearner, dataset: LinesDataset, batch_size: int, machine: 
     trainer = pl.Trainer(
         accelerator=machine.accelerator, devices=1, logger=False, enable_checkpointing=False, enable_model_summary=False
     )
-    batches = loader(dataset, BucketSampler(dataset.crops(), batch_size), machine.workers, pin_memory=False)
+    batches = loader(dataset, BucketSampler(dataset.widths, batch_size), machine.workers, pin_memory=False)
     (figures,) = trainer.test(learner, batches, verbose=False)
     return float(figures["test_loss"])
 

@@ -124,7 +124,14 @@ class LineLearner(pl.LightningModule):
         self.readings.append(reading)
 
     def _read(self, batch: Batch, accuracy: MulticlassAccuracy) -> tuple[Tensor, Reading, list[str]]:
-        """Teacher-forced loss per token (no smoothing), what greedy decoding reads, and what stands there."""
+        """Teacher-forced loss per token (no smoothing), what greedy decoding reads, and what stands there.
+
+        In 32 bits, whatever the training's precision: validation reads as evaluation does.
+        """
+        with torch.autocast(self.device.type, enabled=False):
+            return self._read_exactly(batch, accuracy)
+
+    def _read_exactly(self, batch: Batch, accuracy: MulticlassAccuracy) -> tuple[Tensor, Reading, list[str]]:
         memory, mask, hidden = self.model.encode(batch.images, batch.widths)
         logits = self.model.decode(batch.tokens[:, :-1], memory, mask).flatten(0, 1)
         target = batch.tokens[:, 1:].flatten()

@@ -119,11 +119,6 @@ class LinesDataset(Dataset[Batch]):
     def __len__(self) -> int:
         return len(self.tokens)
 
-    def crops(self) -> NDArray[np.int64]:
-        """(N,) columns that each line is cropped to when it is the widest of its batch."""
-        full = self.pixels.shape[2]
-        return np.array([crop_width(int(width), full, self.step) for width in self.widths])
-
     def __getitem__(self, piece: Piece) -> Batch:
         chosen = np.asarray(piece.indices)
         crop = crop_width(int(self.widths[chosen].max()), self.pixels.shape[2], self.step)
@@ -143,14 +138,14 @@ class BucketSampler(Sampler[Piece]):
     """Batches of lines of similar width: the same for the same seed and epoch.
 
     Lines are shuffled and dealt to as many epochs as a pass over them takes, each line once per pass. An epoch's are
-    sorted by their crop, cut into batches of equal size (to within one line), and the batches are shuffled. Each of
+    sorted by width, cut into batches of equal size (to within one line), and the batches are shuffled. Each of
     several processes takes its share of every batch, so that together they see what one would. All batches of an epoch
     come in the same number of pieces, each of lines of similar width.
     """
 
     def __init__(
         self,
-        crops: NDArray[np.int64],
+        widths: NDArray[np.int32],
         batch_size: int,
         *,
         pieces: int = 1,
@@ -163,7 +158,7 @@ class BucketSampler(Sampler[Piece]):
     ) -> None:
         """
         Args:
-            crops: (N,) columns of each line.
+            widths: (N,) columns of each line.
             batch_size: lines of a batch, over all processes.
             pieces: how many pieces a batch comes in; fewer where it has fewer lines.
             lines_per_epoch: the most lines of an epoch; None: all.
@@ -173,12 +168,12 @@ class BucketSampler(Sampler[Piece]):
             rank: which of the processes this is …
             world_size: … of how many.
         """
-        index = np.arange(len(crops)) if members is None or not members.any() else np.flatnonzero(members)
+        index = np.arange(len(widths)) if members is None or not members.any() else np.flatnonzero(members)
         parts = -(-len(index) // (lines_per_epoch or len(index)))
         if seed is not None:
             np.random.default_rng([seed, epoch // parts]).shuffle(index)
         index = index[epoch % parts :: parts]
-        index = index[np.argsort(crops[index], kind="stable")]
+        index = index[np.argsort(widths[index], kind="stable")]
         count = max(1, -(-len(index) // batch_size))
         batches = [batch[rank::world_size].tolist() for batch in np.array_split(index, count)]
         order = np.arange(count) if seed is None else np.random.default_rng([seed, epoch, 1]).permutation(count)
@@ -213,14 +208,13 @@ class LinesDataModule(pl.LightningDataModule):
         self.params, self.workers, self.pin_memory = params, workers, pin_memory
         self.train = LinesDataset(path, "train", crop_step(model, params.bucket_width))
         self.val = LinesDataset(path, "val", crop_step(model))
-        self.train_crops, self.val_crops = self.train.crops(), self.val.crops()
 
     def train_sampler(self, epoch: int, rank: int = 0, world_size: int = 1) -> BucketSampler:
         """The batches of one epoch, of texts as short as the curriculum asks; the last epoch knows no such limit."""
         curriculum = self.params.curriculum[: self.params.max_epochs - 1]
         members = self.train.lengths <= curriculum[epoch] if epoch < len(curriculum) else None
         return BucketSampler(
-            self.train_crops,
+            self.train.widths,
             self.params.batch_size,
             pieces=-(-self.params.batch_size // self.params.micro_batch_size),
             lines_per_epoch=self.params.lines_per_epoch,
@@ -246,7 +240,7 @@ class LinesDataModule(pl.LightningDataModule):
         trainer = self.trainer
         assert trainer is not None
         sampler = BucketSampler(
-            self.val_crops, 4 * self.params.batch_size, rank=trainer.global_rank, world_size=trainer.world_size
+            self.val.widths, 4 * self.params.batch_size, rank=trainer.global_rank, world_size=trainer.world_size
         )
         return loader(self.val, sampler, self.workers, self.pin_memory)
 

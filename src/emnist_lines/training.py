@@ -85,12 +85,17 @@ class History(Callback):
                 self.live.log_metric(name, value)
         self.live.make_summary()
 
-    def finish(self, source: str) -> None:
-        """Write the summary: who made the glyphs, and the epoch whose weights are kept."""
+    def finish(self, source: str, precision: str) -> None:
+        """Write the summary: who made the glyphs, what was computed in, and the epoch whose weights are kept."""
         if self.live is None:
             return
         best = min((row for row in self.rows if "val_cer" in row), key=lambda row: row["val_cer"])
-        self.live.summary = {"source": source, "epochs": len(self.rows), "best": copy.copy(best)}
+        self.live.summary = {
+            "source": source,
+            "precision": precision,
+            "epochs": len(self.rows),
+            "best": copy.copy(best),
+        }
         self.live.make_summary()
 
 
@@ -100,11 +105,12 @@ def on_gpu(machine: Machine) -> bool:
 
 
 def precision(wanted: str, machine: Machine) -> Any:
-    """Lightning's name for the precision to compute in."""
+    """Lightning's name for the precision to train in."""
     if wanted != "auto":
         return wanted
     if not on_gpu(machine):
-        return "32-true"
+        native = torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported()
+        return "bf16-mixed" if native else "32-true"
     return "bf16-mixed" if torch.cuda.is_bf16_supported() else "16-mixed"
 
 
@@ -164,6 +170,6 @@ def train(params: Params, lines: Path, lines_sha256: str, checkpoints: Path, liv
         print(f"going on from {last}", flush=True)
     trainer.fit(learner, data, ckpt_path=resume, weights_only=True)
     if trainer.is_global_zero:
-        history.finish(data.train.source)
+        history.finish(data.train.source, trainer.precision)
         about = ModelFile(params.model, params.train, data.train.max_length, data.train.source, lines_sha256)
         model_file.save(out, history.best_weights, about)

@@ -19,7 +19,7 @@ class Dropout(nn.Dropout):
         draws = torch.empty(-(-x.numel() // 4), dtype=torch.int64).random_(-(2**63), None)
         bits = draws.view(torch.int16)[: x.numel()].view(x.shape)
         kept = bits >= round(self.p * LEVELS) - LEVELS // 2
-        return x * kept.to(x.dtype).mul_(1 / (1 - self.p))
+        return x * kept.to(x.dtype) * (1 / (1 - self.p))
 
 
 def cheapen(module: nn.Module) -> None:
