@@ -191,11 +191,11 @@ def processor() -> str:
 def table(results: dict[str, Any]) -> str:
     """The results in Markdown."""
     titles = {
-        "train": (f"a training pass over {results['lines']['train']} lines, batch 128", 1e3, "ms per line"),
+        "train": (f"a training pass over {results['lines']['train']:,} lines, batch 128", 1e3, "ms per line"),
         "train_32": ("… ours in 32 bits too", 1e3, "ms per line"),
         "train_peak_memory": ("… its growth of peak memory", 1, "MB"),
         "decode": (f"greedy reading of {results['lines']['decode']} lines, encoder included", 1e3, "ms per line"),
-        "synthesis": (f"synthesis of {results['lines']['synthesis']} lines", 1e3, "ms per line"),
+        "synthesis": (f"synthesis of {results['lines']['synthesis']:,} lines", 1e3, "ms per line"),
         "read_1k": ("loading an epoch of 1,000 lines; plain: from memory", 1e3, "ms per line"),
         "read_10k": ("… of 10,000 lines", 1e3, "ms per line"),
     }
@@ -215,7 +215,7 @@ def table(results: dict[str, Any]) -> str:
     share, memory = results["reading_share_of_step_100k"], results["synthesis_100k_peak_mb"]
     out += [
         "",
-        f"Loading an epoch of {list(results['seconds_per_line']['reading_by_lines'])[-1]} lines takes "
+        f"Loading an epoch of {int(list(results['seconds_per_line']['reading_by_lines'])[-1]):,} lines takes "
         f"{_cell(share, 100)} % of its training. Composing them takes {memory} MB at most, and per line "
         f"{results['synthesis_100k_over_ten_times_10k']} times as long as a tenth of them. Lines that both sides read "
         f"differently: {results['lines_read_differently']}.",
@@ -227,7 +227,7 @@ def table(results: dict[str, Any]) -> str:
 
 
 def _cell(values: dict[str, float], factor: float = 1) -> str:
-    middle, low, high = (f"{values[name] * factor:.3g}" for name in ("median", "min", "max"))
+    middle, low, high = (f"{float(f'{values[name] * factor:.3g}'):,g}" for name in ("median", "min", "max"))
     return f"{middle} ({low} to {high})"
 
 
