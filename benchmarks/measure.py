@@ -18,7 +18,7 @@ from benchmarks import plain
 from benchmarks.meter import measured
 from emnist_lines import memory, model_file, params, training
 from emnist_lines.learning import LineLearner
-from emnist_lines.lines import BucketSampler, LinesDataset, Piece, crop_step
+from emnist_lines.lines import BucketSampler, LinesDataModule, LinesDataset, Piece, crop_step
 from emnist_lines.models.decoding import greedy_decode
 
 PARAMS = params.load(Path("params.yaml"))
@@ -26,19 +26,29 @@ BATCH = 128
 MODEL = Path("models/line_cnn_transformer.safetensors")
 
 
-def train(side: str, lines: str, precision: str = "auto") -> dict[str, float]:
-    """One pass over the train lines of a file: forward, backward, clipping, optimizer step; plain in 32 bits."""
-    torch.manual_seed(0)
-    step = crop_step(PARAMS.model, PARAMS.train.bucket_width)
-    dataset = LinesDataset(Path(lines), "train", step)
-    learner = LineLearner(PARAMS.model, replace(PARAMS.train, schedule="constant"), dataset.max_length, total_steps=1)
-    optimizer = learner.configure_optimizers()
-    pieces = 1 if side == "plain" else -(-BATCH // PARAMS.train.micro_batch_size)
+def prepare(learner: LineLearner, side: str) -> None:
+    """What each side does to the network or the process before it computes."""
     if side == "plain":
         plain.restore(learner)
     else:
         memory.keep_freed()
 
+
+def unsorted(dataset: LinesDataset, seed: int | None = None) -> BucketSampler:
+    """The plain side's batches: no buckets, one piece each."""
+    return BucketSampler(np.zeros_like(dataset.widths), BATCH, seed=seed)
+
+
+def train(side: str, lines: str, precision: str = "auto") -> dict[str, float]:
+    """One pass over the train lines of a file: forward, backward, clipping, optimizer step; plain in 32 bits."""
+    torch.manual_seed(0)
+    values = replace(PARAMS.train, batch_size=BATCH, lines_per_epoch=None, curriculum=(), schedule="constant")
+    data = LinesDataModule(Path(lines), PARAMS.model, values, workers=0, pin_memory=False)
+    dataset = data.train
+    learner = LineLearner(PARAMS.model, values, dataset.max_length, total_steps=1)
+    optimizer = learner.configure_optimizers()
+    prepare(learner, side)
+    measured_batches = unsorted(dataset, values.seed) if side == "plain" else data.train_sampler(epoch=0)
     narrow = side == "ours" and training.precision(precision, PARAMS.machine) == "bf16-mixed"
 
     def passes(sampler: BucketSampler) -> None:
@@ -49,15 +59,14 @@ def train(side: str, lines: str, precision: str = "auto") -> dict[str, float]:
                 else:
                     _, loss, _ = learner.loss(dataset[piece])
             loss.backward()
-            if (number + 1) % pieces == 0:
-                torch.nn.utils.clip_grad_norm_(learner.parameters(), PARAMS.train.gradient_clip or torch.inf)
+            if (number + 1) % measured_batches.pieces == 0:
+                torch.nn.utils.clip_grad_norm_(learner.parameters(), values.gradient_clip or torch.inf)
                 optimizer.step()
                 optimizer.zero_grad()
 
     passes(BucketSampler(dataset.widths[:4], 4, seed=0))  # warm-up
-    widths = dataset.widths if side == "ours" else np.zeros_like(dataset.widths)  # plain: no buckets
     with measured(len(dataset)) as found:
-        passes(BucketSampler(widths, BATCH, pieces=pieces, seed=0))
+        passes(measured_batches)
     return found
 
 
@@ -66,10 +75,7 @@ def decode(side: str, lines: str) -> dict[str, Any]:
     learner, about = model_file.load(MODEL)
     dataset = LinesDataset(Path(lines), "train", crop_step(about.model))
     tokens = torch.zeros(len(dataset), dataset.max_length - 1, dtype=torch.long)
-    if side == "plain":
-        plain.restore(learner)
-    else:
-        memory.keep_freed()
+    prepare(learner, side)
 
     @torch.no_grad()
     def read(sampler: BucketSampler) -> None:
@@ -83,9 +89,9 @@ def decode(side: str, lines: str) -> dict[str, Any]:
                 tokens[piece.indices], _ = greedy_decode(learner.model, features, mask, dataset.max_length)
 
     read(BucketSampler(dataset.widths[:4], 4))
-    widths = dataset.widths if side == "ours" else np.zeros_like(dataset.widths)
+    batches = unsorted(dataset) if side == "plain" else BucketSampler(dataset.widths, BATCH)
     with measured(len(dataset)) as found:
-        read(BucketSampler(widths, BATCH))
+        read(batches)
     return {**found, "readings": [hashlib.sha256(bytes(row)).hexdigest()[:8] for row in tokens.tolist()]}
 
 

@@ -16,7 +16,7 @@ from benchmarks.meter import measured, watched
 from emnist_lines import params, synthesis, text
 from emnist_lines.composition import Composer
 from emnist_lines.glyphs import store
-from emnist_lines.params import Synthesize
+from emnist_lines.glyphs.store import Glyphs
 
 DEFAULTS = params.load(Path("params.yaml")).synthesize
 
@@ -24,9 +24,8 @@ DEFAULTS = params.load(Path("params.yaml")).synthesize
 def compose(side: str, count: int, processes: int, out: str) -> dict[str, float]:
     """Compose default train lines into an HDF5 file; glyphs and text lie ready."""
     values = replace(DEFAULTS, num_train=count)
-    documents = text.read_documents(Path("data/brown.zip"))
-    composer = synthesis.composers(store.read(Path("data/glyphs.h5")), documents, values)["train"]
-    fill = _plain(composer, values) if side == "plain" else None
+    composer = synthesis.composers(*_data(), values)["train"]
+    fill = _plain(composer) if side == "plain" else None
     found: dict[str, float] = {}
     for _ in range(2):  # the first is not counted: a virtual machine has to get the file's memory from its host
         Path(out).unlink(missing_ok=True)
@@ -42,19 +41,22 @@ def compose(side: str, count: int, processes: int, out: str) -> dict[str, float]
     return found
 
 
-def _plain(composer: Composer, values: Synthesize) -> Callable[[h5py.Group, list[synthesis.Task]], None]:
+def _data() -> tuple[Glyphs, list[text.Document]]:
+    return store.read(Path("data/glyphs.h5")), text.read_documents(Path("data/brown.zip"))
+
+
+def _plain(composer: Composer) -> Callable[[h5py.Group, list[synthesis.Task]], None]:
     from benchmarks import plain_synthesis  # brings torch, which ours goes without
 
     material = plain_synthesis.Material.of(composer)
-    return lambda group, tasks: plain_synthesis.fill(group, material, values, tasks)
+    return lambda group, tasks: plain_synthesis.fill(group, material, tasks)
 
 
 def whole_file(count: int, max_length: int, processes: int, out: str) -> dict[str, float]:
     """All of a synthesis with so many train lines, from glyphs and text on; its memory."""
     values = replace(DEFAULTS, num_train=count, num_val=1, num_test=1, max_length=max_length)
     with watched() as found:
-        glyphs, documents = store.read(Path("data/glyphs.h5")), text.read_documents(Path("data/brown.zip"))
-        synthesis.synthesize(glyphs, documents, values, Path(out), processes)
+        synthesis.synthesize(*_data(), values, Path(out), processes)
     return found
 
 

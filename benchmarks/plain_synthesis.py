@@ -13,10 +13,8 @@ from torch import Tensor
 
 from emnist_lines.alphabet import CLASSES, encode, frame
 from emnist_lines.composition import Composer
-from emnist_lines.params import Synthesize
+from emnist_lines.glyphs.store import SIZE
 from emnist_lines.synthesis import Task
-
-SIZE = 28
 
 
 @dataclass(frozen=True)
@@ -43,9 +41,9 @@ class Material:
         return [self.text[int(sampler.starts[pick]) : end] for pick, end in zip(picks, ends, strict=True)]
 
 
-def compose_lines(material: Material, params: Synthesize, count: int, rng: np.random.Generator) -> list[Tensor]:
-    """Image and tokens, by turns, of lines as `Composer.compose` makes them of its draws."""
-    characters = params.max_length - (2 if params.with_start_end_tokens else 0)
+def compose_lines(material: Material, count: int, rng: np.random.Generator) -> list[tuple[Tensor, Tensor]]:
+    """Image and tokens of each of `count` lines, as `Composer.compose` makes them of its draws."""
+    params, characters = material.composer.params, material.composer.max_characters
     letters = CLASSES + " \0"
     texts = material.texts(count, rng)
     choices = characters if params.fresh_glyph_per_character else len(letters)
@@ -61,15 +59,15 @@ def compose_lines(material: Material, params: Synthesize, count: int, rng: np.ra
             chosen = share[place] if params.fresh_glyph_per_character else share[letters.index(character)]
             image[:, left : left + SIZE] += glyphs[int(chosen * len(glyphs))]
             left += SIZE - int(overlap[min(place, joints - 1)] * SIZE)
-        lines.append(torch.clamp(image, max=255).to(torch.uint8))
-        lines.append(torch.tensor(frame(encode(text), params.max_length, params.with_start_end_tokens)))
+        tokens = frame(encode(text), params.max_length, params.with_start_end_tokens)
+        lines.append((torch.clamp(image, max=255).to(torch.uint8), torch.tensor(tokens)))
     return lines
 
 
-def fill(group: h5py.Group, material: Material, params: Synthesize, tasks: list[Task]) -> None:
+def fill(group: h5py.Group, material: Material, tasks: list[Task]) -> None:
     """As `synthesis.fill`, images and tokens alone."""
-    lines: list[Tensor] = []
+    lines: list[tuple[Tensor, Tensor]] = []
     for where, rng in tasks:
-        lines += compose_lines(material, params, where.stop - where.start, rng)
-    group["images"] = torch.stack(lines[::2]).numpy()
-    group["tokens"] = torch.stack(lines[1::2]).to(torch.uint8).numpy()
+        lines += compose_lines(material, where.stop - where.start, rng)
+    group["images"] = torch.stack([image for image, _ in lines]).numpy()
+    group["tokens"] = torch.stack([tokens for _, tokens in lines]).to(torch.uint8).numpy()

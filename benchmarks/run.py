@@ -54,7 +54,12 @@ def both(repetitions: int, function: str, **arguments: Any) -> Found:
 
 
 def spread(values: list[float]) -> dict[str, float]:
-    return {name: float(f"{f(values):.4g}") for name, f in (("median", median), ("min", min), ("max", max))}
+    return {name: short(f(values)) for name, f in (("median", median), ("min", min), ("max", max))}
+
+
+def short(value: float) -> float:
+    """Four digits."""
+    return float(f"{value:.4g}")
 
 
 def row(found: Found, key: str = "seconds_per_line") -> dict[str, Any]:
@@ -64,8 +69,8 @@ def row(found: Found, key: str = "seconds_per_line") -> dict[str, Any]:
     return {**{side: spread(values) for side, values in sides.items()}, "ratio": spread(ratios)}
 
 
-def grown(found: list[dict[str, Any]], key: str = "seconds_per_line") -> dict[str, float]:
-    return spread([one[key] for one in found])
+def grown(found: list[dict[str, Any]]) -> dict[str, float]:
+    return spread([one["seconds_per_line"] for one in found])
 
 
 @dataclass(frozen=True)
@@ -84,17 +89,18 @@ class Bench:
 
     def synthesis(self) -> dict[str, Any]:
         both_sides: Found = {side: [] for side in SIDES}
-        counts = [self._count(count) for count in LINES]
+        composed, *counts = (self._count(count) for count in (COMPOSED, *LINES))
         growth: list[list[dict[str, Any]]] = [[] for _ in counts]
         for _ in range(self.repetitions):
             for side in SIDES:
-                both_sides[side].append(self._compose(self._count(COMPOSED), side))
+                both_sides[side].append(self._compose(composed, side))
             for count, found in zip(counts, growth, strict=True):
                 found.append(self._compose(count))
         _, largest = self._lines(counts[-1])
         by_lines = {str(count): grown(found) for count, found in zip(counts, growth, strict=True)}
         longer = by_lines[str(counts[2])]["median"] / by_lines[str(counts[1])]["median"]
         return {
+            "lines": {"synthesis": composed},
             "rows": {"synthesis": row(both_sides)},
             "seconds_per_line": {"synthesis_by_lines": by_lines},
             "synthesis_100k_over_ten_times_10k": round(longer, 3),
@@ -112,10 +118,12 @@ class Bench:
         return {"rows": rows, "seconds_per_line": {"reading_by_lines": by_lines}}
 
     def decode(self) -> dict[str, Any]:
-        path, _ = self._lines(self._count(DECODED))
+        count = self._count(DECODED)
+        path, _ = self._lines(count)
         found = both(self.repetitions, "decode", lines=path)
         pairs = zip(found["plain"][0]["readings"], found["ours"][0]["readings"], strict=True)
-        return {"rows": {"decode": row(found)}, "lines_read_differently": sum(one != other for one, other in pairs)}
+        differing = sum(one != other for one, other in pairs)
+        return {"lines": {"decode": count}, "rows": {"decode": row(found)}, "lines_read_differently": differing}
 
     def length(self) -> dict[str, Any]:
         files = [self._lines(self._count(GROWN), tokens)[0] for tokens in TOKENS]
@@ -132,7 +140,8 @@ class Bench:
 
     def train(self) -> dict[str, Any]:
         """Ours once in the default precision and once, as the plain side, in 32 bits."""
-        path, _ = self._lines(self._count(TRAINED))
+        count = self._count(TRAINED)
+        path, _ = self._lines(count)
         found: Found = {side: [] for side in (*SIDES, "exact")}
         for _ in range(self.repetitions):
             found["plain"].append(measure("train", side="plain", lines=path))
@@ -140,7 +149,7 @@ class Bench:
             found["exact"].append(measure("train", side="ours", lines=path, precision="32-true"))
         exact = {"plain": found["plain"], "ours": found["exact"]}
         rows = {"train": row(found), "train_32": row(exact), "train_peak_memory": row(found, "growth_mb")}
-        return {"rows": rows}
+        return {"lines": {"train": count}, "rows": rows}
 
     def _count(self, lines: int) -> int:
         return max(8, int(lines * self.scale))
@@ -168,10 +177,9 @@ def summary(results: dict[str, Any]) -> dict[str, Any]:
         "train_step_ratio_32_bits": rows["train_32"]["ratio"]["median"],
         **ratios,
         "lines_per_second": rates,
-        "reading_share_of_step_100k": grown([{"share": value / step} for value in reading.values()], "share"),
+        "reading_share_of_step_100k": {name: short(value / step) for name, value in reading.items()},
     }
     circumstances = {
-        "lines": {"train": TRAINED, "decode": DECODED, "synthesis": COMPOSED},
         "threads": torch.get_num_threads(),
         "versions": {
             "python": platform.python_version(),

@@ -103,6 +103,6 @@ def test_composing(
     composer = synthesis.composers(glyphs, documents, params)["train"]
     block = composer.compose(composer.draw(70, np.random.default_rng(0)))
     material = plain_synthesis.Material.of(composer)
-    lines = plain_synthesis.compose_lines(material, params, 70, np.random.default_rng(0))
-    assert torch.equal(torch.stack(lines[::2]), torch.from_numpy(block.images))
-    assert torch.equal(torch.stack(lines[1::2]), torch.from_numpy(block.tokens).long())
+    images, tokens = zip(*plain_synthesis.compose_lines(material, 70, np.random.default_rng(0)), strict=True)
+    assert torch.equal(torch.stack(images), torch.from_numpy(block.images))
+    assert torch.equal(torch.stack(tokens), torch.from_numpy(block.tokens).long())
