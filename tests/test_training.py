@@ -20,7 +20,7 @@ from safetensors.torch import load_file
 from emnist_lines import model_file, training
 from emnist_lines.errors import UserError
 from emnist_lines.learning import LineLearner
-from emnist_lines.lines import LinesDataset
+from emnist_lines.lines import Batch, LinesDataset
 from emnist_lines.params import Params
 from tests.conftest import ROOT
 
@@ -122,13 +122,18 @@ def test_the_saved_weights_are_those_of_the_best_validation(
 ) -> None:
     seen = {}
     log = training.History.on_train_epoch_end
+    validate = LineLearner.validation_step
 
-    def spoil(self: training.History, trainer: object, module: torch.nn.Module) -> None:
+    def spoil(self: training.History, trainer: pl.Trainer, module: LineLearner) -> None:
         trainer.callback_metrics["val_cer"] = torch.tensor([0.5, 0.2, 0.9][trainer.current_epoch])
-        seen[trainer.current_epoch] = {n: t.clone() for n, t in module.state_dict().items()}
         log(self, trainer, module)
 
+    def watch(self: LineLearner, batch: Batch, batch_index: int) -> None:
+        seen[self.current_epoch] = {n: t.clone() for n, t in self.state_dict().items()}
+        validate(self, batch, batch_index)
+
     monkeypatch.setattr(training.History, "on_train_epoch_end", spoil)
+    monkeypatch.setattr(LineLearner, "validation_step", watch)
     out = tmp_path / "model.safetensors"
     training.train(small, lines, "hash", tmp_path / "checkpoints", tmp_path / "live", out)
     saved = load_file(out)
@@ -140,6 +145,30 @@ def test_the_saved_weights_are_those_of_the_best_validation(
     assert (about.model, about.train, about.max_length) == (small.model, small.train, 10)
     assert (about.source, about.lines_sha256) == ("drawn", "hash")
     assert not learner.training
+
+
+@pytest.mark.parametrize("decay", [0.0, 0.3])
+def test_the_released_weights_are_the_mean_of_the_last_steps(
+    lines: Path, small: Params, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, decay: float
+) -> None:
+    """Kept by hand beside it: after step n the mean forgets by (1 + n) / (10 + n), at most by `decay`."""
+    name = "model.fc.weight"
+    steps: list[torch.Tensor] = []
+    step = LineLearner.optimizer_step
+
+    def watch(self: LineLearner, *arguments: object, **named: object) -> None:
+        step(self, *arguments, **named)
+        steps.append(self.state_dict()[name].clone())
+
+    monkeypatch.setattr(LineLearner, "optimizer_step", watch)
+    values = replace(small, train=replace(small.train, max_epochs=1, curriculum=(), ema_decay=decay))
+    training.train(values, lines, "", tmp_path / "checkpoints", tmp_path / "live", tmp_path / "model")
+    assert len(steps) == 6
+    mean = steps[0]
+    for number, weight in enumerate(steps[1:], start=1):
+        keep = min(decay, (1 + number) / (10 + number))
+        mean = keep * mean + (1 - keep) * weight
+    torch.testing.assert_close(load_file(tmp_path / "model")[name], mean)
 
 
 def test_early_stopping_and_rare_validation(

@@ -13,12 +13,13 @@ from numpy.typing import NDArray
 
 from emnist_lines import text
 from emnist_lines.alphabet import CLASSES, END, PAD, SPACE, START, encode
+from emnist_lines.glyphs import variation
 from emnist_lines.glyphs.store import SIZE, Glyphs
-from emnist_lines.params import Synthesize
+from emnist_lines.glyphs.variation import AREA
+from emnist_lines.params import Synthesize, Variation
 
 CANVAS = 32
 """Lines painted together: some 400 kB."""
-AREA = SIZE * SIZE
 _TOKENS = np.array([*encode(CLASSES), SPACE, PAD], dtype=np.uint8)
 NOTHING = len(_TOKENS) - 1
 """Behind a line's text, where characters are class indices."""
@@ -53,19 +54,35 @@ class Draws:
         shares: (N, K) in [0, 1): which of its class's glyphs each character gets; K is the place in the line or, with
             one glyph per character and line, the class.
         overlaps: (N, joints) the share of each glyph that its successor covers.
+        variation: (N, max_characters, 13) how each character's glyph is varied, see `glyphs.variation`; None: not.
     """
 
     starts: NDArray[np.int64]
     lengths: NDArray[np.int64]
     shares: NDArray[np.float64]
     overlaps: NDArray[np.float64]
+    variation: NDArray[np.float32] | None = None
 
 
 class Composer:
     """Composes blocks of lines from one split's glyphs and documents."""
 
-    def __init__(self, glyphs: Glyphs, documents: list[text.Document], params: Synthesize) -> None:
+    def __init__(
+        self,
+        glyphs: Glyphs,
+        documents: list[text.Document],
+        params: Synthesize,
+        varied: Variation | None = None,
+    ) -> None:
+        """
+        Args:
+            glyphs: the split's.
+            documents: the split's.
+            params: how lines are composed.
+            varied: how much each glyph varies; None: not at all.
+        """
         self.params = params
+        self.varied = varied if varied is not None and varied.any else None
         self.columns = SIZE * params.max_length
         self.max_characters = params.max_length - (2 if params.with_start_end_tokens else 0)
         self.sampler = text.Sampler.build(documents, self.max_characters)
@@ -94,7 +111,8 @@ class Composer:
         joints = self.max_characters - 1
         drawn = joints if self.params.overlap_varies_within_line else 1
         overlaps = rng.uniform(self.params.min_overlap, self.params.max_overlap, (count, drawn))
-        return Draws(starts, lengths, shares, np.broadcast_to(overlaps, (count, joints)))
+        varied = None if self.varied is None else variation.draw((count, self.max_characters), self.varied, rng)
+        return Draws(starts, lengths, shares, np.broadcast_to(overlaps, (count, joints)), varied)
 
     def compose(self, draws: Draws) -> Block:
         """The lines that were drawn."""
@@ -109,8 +127,14 @@ class Composer:
         widths = left[np.arange(count), lengths - 1] + SIZE
         joints = inside[:, 1:]
         mean = (draws.overlaps * joints).sum(axis=1) / np.maximum(joints.sum(axis=1), 1)
+        glyph, ink = self._glyphs(classes, draws.shares), self.ink
+        if draws.variation is not None:
+            written = inside & (classes != text.SPACE_CLASS)
+            ink = np.concatenate([variation.vary(ink[glyph[written]], draws.variation[written]), ink[-1:]])
+            glyph = np.full_like(glyph, len(ink) - 1)  # the space, unless …
+            glyph[written] = np.arange(len(ink) - 1)
         return Block(
-            self._paint(self._glyphs(classes, draws.shares), left, lengths, widths),
+            self._paint(ink, glyph, left, lengths, widths),
             self._tokens(classes, lengths),
             widths.astype(np.int32),
             _texts(classes, self.max_characters),
@@ -126,12 +150,13 @@ class Composer:
 
     def _paint(
         self,
+        pool: NDArray[np.uint8],
         glyph: NDArray[np.int64],
         left: NDArray[np.int64],
         lengths: NDArray[np.int64],
         widths: NDArray[np.int64],
     ) -> NDArray[np.uint8]:
-        """(N, 28, columns): each glyph's ink added where it stands; sums saturate at 255.
+        """(N, 28, columns): each glyph's ink, by its index in `pool`, added where it stands; sums saturate at 255.
 
         Lines of similar length are painted together, on a canvas that fits the processor's cache.
         """
@@ -147,7 +172,7 @@ class Composer:
             for position in range(int(ends[-1])):
                 first = np.searchsorted(ends, position, side="right")  # shorter lines have ended
                 at = corner[first:, position]
-                ink = self.ink[glyph[lines[first:], position]]
+                ink = pool[glyph[lines[first:], position]]
                 under = windows[at]
                 np.minimum(ink, ~under, out=ink)  # ~ is 255 - x: what still fits
                 windows[at] = under + ink

@@ -15,7 +15,7 @@ from emnist_lines.files import whole
 from emnist_lines.learning import LineLearner
 from emnist_lines.params import Model, Train, build
 
-LATER = {"lines_per_epoch": None}
+LATER = {"lines_per_epoch": None, "ema_decay": 0.0}
 """Training parameters that model files of earlier versions lack, with what those did."""
 REMEDY = "`dvc pull train` fetches the released one, `dvc repro -f train` trains another"
 

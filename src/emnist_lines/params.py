@@ -73,6 +73,25 @@ class SplitFractions:
 
 
 @dataclass(frozen=True)
+class Variation:
+    shift: float
+    stretch: float
+    bend: float
+    pen: float
+
+    def __post_init__(self) -> None:
+        for name in ("shift", "stretch", "bend"):
+            value = getattr(self, name)
+            _require(0 <= value <= 8, f"synthesize.train_variation.{name}", "from 0 to 8 pixels", value)
+        _require(0 <= self.pen <= 1, "synthesize.train_variation.pen", "from 0 to 1 pixel", self.pen)
+
+    @property
+    def any(self) -> bool:
+        """Whether glyphs vary at all."""
+        return max(self.shift, self.stretch, self.bend, self.pen) > 0
+
+
+@dataclass(frozen=True)
 class Synthesize:
     seed: int
     num_train: int
@@ -84,7 +103,9 @@ class Synthesize:
     overlap_varies_within_line: bool
     with_start_end_tokens: bool
     fresh_glyph_per_character: bool
+    train_variation: Variation
     split_fractions: SplitFractions
+    shared_as_in_lab: bool
 
     def __post_init__(self) -> None:
         _seed("synthesize", self.seed)
@@ -140,6 +161,7 @@ class Train:
     schedule: Literal["one_cycle", "constant"]
     warmup_fraction: float
     gradient_clip: float | None
+    ema_decay: float
     label_smoothing: float
     ctc_weight: float
     curriculum: tuple[int, ...]
@@ -164,7 +186,7 @@ class Train:
         )
         _require(self.bucket_width % 8 == 0, "train.bucket_width", "a multiple of 8", self.bucket_width)
         _require(self.weight_decay >= 0, "train.weight_decay", "at least 0", self.weight_decay)
-        _fraction("train", self, "warmup_fraction", "label_smoothing", "ctc_weight")
+        _fraction("train", self, "warmup_fraction", "ema_decay", "label_smoothing", "ctc_weight")
         _require(all(n > 0 for n in self.curriculum), "train.curriculum", "lengths above 0", list(self.curriculum))
         _require(
             self.validate_every <= self.max_epochs,
@@ -180,9 +202,13 @@ class Evaluate:
     bootstrap_samples: int
     bootstrap_seed: int
     pictured_lines: int
+    joint_beam: int
+    joint_ctc_weight: float
 
     def __post_init__(self) -> None:
         _positive("evaluate", self, "batch_size", "bootstrap_samples", "pictured_lines")
+        _require(0 <= self.joint_beam <= 64, "evaluate.joint_beam", "from 0 to 64", self.joint_beam)
+        _fraction("evaluate", self, "joint_ctc_weight")
         _require(
             0 <= self.bootstrap_seed < 2**32,
             "evaluate.bootstrap_seed",

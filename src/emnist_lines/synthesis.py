@@ -31,7 +31,9 @@ BLOCK = 500
 
 
 def composers(glyphs: Glyphs, documents: list[text.Document], params: Synthesize) -> dict[str, Composer]:
-    """A composer for each split, with glyphs and documents that no other split has.
+    """A composer for each split, with glyphs and documents that no other split has; the train glyphs are varied.
+
+    With `shared_as_in_lab`, train and val draw on the glyphs of both, and all splits on all documents.
 
     Raises:
         UserError: there are too few glyphs or no short enough words.
@@ -39,7 +41,11 @@ def composers(glyphs: Glyphs, documents: list[text.Document], params: Synthesize
     glyph_rng, text_rng = (np.random.default_rng(s) for s in np.random.SeedSequence([params.seed, 0]).spawn(2))
     glyph_split = store.split(glyphs, params.split_fractions, glyph_rng)
     text_split = text.split(documents, params.split_fractions, text_rng)
-    return {name: Composer(glyph_split[name], text_split[name], params) for name in SPLITS}
+    if params.shared_as_in_lab:
+        glyph_split["train"] = glyph_split["val"] = store.joined(glyph_split["train"], glyph_split["val"])
+        text_split = dict.fromkeys(SPLITS, documents)
+    varied = {"train": params.train_variation}
+    return {name: Composer(glyph_split[name], text_split[name], params, varied.get(name)) for name in SPLITS}
 
 
 def blocks(total: int, split: str, seed: int) -> list[tuple[slice, np.random.Generator]]:

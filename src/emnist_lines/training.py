@@ -8,7 +8,7 @@ from typing import Any
 import pytorch_lightning as pl
 import torch
 from dvclive.live import Live
-from pytorch_lightning.callbacks import Callback, EarlyStopping, ModelCheckpoint, ModelSummary
+from pytorch_lightning.callbacks import Callback, EarlyStopping, ModelCheckpoint, ModelSummary, WeightAveraging
 from torch import Tensor
 
 from emnist_lines import memory, model_file
@@ -38,7 +38,7 @@ class History(Callback):
         self.rows: list[dict[str, float]] = []
         self.best_weights: dict[str, Tensor] = {}
         self.best_cer = float("inf")
-        self.validated = False
+        self.validated: dict[str, Tensor] | None = None
         self.seconds = 0.0
         self.since = 0.0
 
@@ -57,8 +57,9 @@ class History(Callback):
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         self.since = time.monotonic()
 
-    def on_validation_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        self.validated = True
+    def on_validation_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Keeps what was validated: with a mean of the weights, that mean, which leaves the network after this hook."""
+        self.validated = {name: tensor.detach().cpu().clone() for name, tensor in pl_module.state_dict().items()}
 
     def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         now = time.monotonic()
@@ -67,12 +68,11 @@ class History(Callback):
         row = {"epoch": float(trainer.current_epoch + 1), "minutes": round(self.seconds / 60, 3)}
         row |= {"learning_rate": trainer.optimizers[0].param_groups[0]["lr"]}
         row |= {name: figures[name] for name in ("train_loss", "train_acc")}
-        if self.validated:
+        if self.validated is not None:
             row |= {name: figures[name] for name in VALIDATED if name in figures}
             if figures["val_cer"] < self.best_cer:
-                self.best_cer = figures["val_cer"]
-                self.best_weights = {n: t.detach().cpu().clone() for n, t in pl_module.state_dict().items()}
-        self.validated = False
+                self.best_cer, self.best_weights = figures["val_cer"], self.validated
+        self.validated = None
         self.rows.append(row)
         self._log(row)
 
@@ -114,6 +114,18 @@ def precision(wanted: str, machine: Machine) -> Any:
     return "bf16-mixed" if torch.cuda.is_bf16_supported() else "16-mixed"
 
 
+def ema(decay: float) -> WeightAveraging:
+    """An exponential moving average of the weights, each optimizer step's counting `decay` times the next one's.
+
+    At first it forgets faster, or the random initial weights would stay in it for 1 / (1 - decay) steps.
+    """
+
+    def mix(mean: Tensor, weight: Tensor, steps: Tensor | int) -> Tensor:
+        return torch.lerp(mean, weight, 1 - min(decay, (1 + int(steps)) / (10 + int(steps))))
+
+    return WeightAveraging(use_buffers=False, avg_fn=mix)
+
+
 def compile_encoder(learner: LineLearner) -> None:
     """Let torch compile the encoder, once for each width of a batch; the weights keep their names."""
     torch._dynamo.config.recompile_limit = MAX_GRAPHS
@@ -146,6 +158,8 @@ def train(params: Params, lines: Path, lines_sha256: str, checkpoints: Path, liv
     )
     history = History(live)
     callbacks: list[Callback] = [history, checkpoint, ModelSummary(max_depth=-1)]
+    if params.train.ema_decay > 0:
+        callbacks.append(ema(params.train.ema_decay))  # behind `history`, which sees the mean before it is swapped back
     if params.train.early_stopping_patience is not None:
         callbacks.append(EarlyStopping("val_cer", patience=params.train.early_stopping_patience))
     trainer = pl.Trainer(

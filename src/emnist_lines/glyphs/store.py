@@ -105,6 +105,12 @@ def split(glyphs: Glyphs, fractions: SplitFractions, rng: np.random.Generator) -
     }
 
 
+def joined(one: Glyphs, other: Glyphs) -> Glyphs:
+    """The glyphs of two splits of the same source."""
+    images, labels = np.concatenate([one.images, other.images]), np.concatenate([one.labels, other.labels])
+    return Glyphs.collect(images, labels, one.source, one.parts)
+
+
 def _sizes(total: int, fractions: SplitFractions) -> tuple[int, int, int]:
     """How many of `total` each split gets: at least 1, the rest rounded."""
     val = max(1, round(total * fractions.val))

@@ -80,7 +80,7 @@ class LineCNNTransformer(nn.Module):
             mask: (B, S) bool, True at windows behind the text; None when `mask_padding` is off.
             hidden: (B, S, fc_dim), the encoder's hidden features, which a CTC head may read.
         """
-        hidden = self.line_cnn.scan(images.to(self.fc.weight.dtype).div_(255))
+        hidden = self.line_cnn.scan(images.to(self.fc.weight.dtype) / 255)
         features = self.line_cnn.project(hidden)
         if self.params.normalize_features:
             features = F.layer_norm(features, (self.dim,))

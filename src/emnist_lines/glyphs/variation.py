@@ -1,0 +1,94 @@
+"""Varied glyphs: each occurrence of a character bent and inked a little differently, as another hand might have.
+
+A glyph's pixels are moved by a polynomial of degree 2 in their place (shift; stretch, slant and turn; bend), and its
+strokes grow or shrink (dilation and erosion). Deformed copies of what a network learns from are the method of Simard
+et al. 2003 ("Best Practices for Convolutional Neural Networks"), with a polynomial for their random field. All numbers
+are whole, so that every machine makes the same bytes.
+"""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from emnist_lines.glyphs.store import SIZE
+from emnist_lines.params import Variation
+
+AREA = SIZE * SIZE
+UNIT = 64
+"""Of a drawn number in one pixel, and of a place between the glyph's middle and its edge."""
+TERMS = 6
+COUNT = 2 * TERMS + 1
+"""Random numbers of one varied glyph: the polynomial's terms for each axis, and the pen."""
+CHUNK = 128
+"""Glyphs varied together: what they need fits the processor's cache."""
+_FINE = 16
+"""Steps of a pixel that ink is interpolated at."""
+_PADDED = SIZE + 3
+
+
+def _terms() -> NDArray[np.float32]:
+    """(6, 784) whole numbers from -64 to 64: 1, x, y, x² - 1/3, xy, y² - 1/3 of each pixel."""
+    place = np.rint((2 * np.arange(SIZE) - SIZE + 1) * (UNIT / (SIZE - 1)))
+    x, y = (axis.ravel() for axis in np.meshgrid(place, place, indexing="ij"))
+    square = [np.rint(axis * axis / UNIT - UNIT / 3) for axis in (x, y)]
+    return np.stack([np.full(AREA, UNIT), x, y, square[0], np.rint(x * y / UNIT), square[1]]).astype(np.float32)
+
+
+_TERMS = _terms()
+
+
+def draw(shape: tuple[int, ...], variation: Variation, rng: np.random.Generator) -> NDArray[np.float32]:
+    """(*shape, 13) whole numbers, uniform within what `variation` allows, for glyphs to be varied by."""
+    axis = [variation.shift, variation.stretch, variation.stretch, *[variation.bend] * 3]
+    limits = np.rint(np.array([*axis, *axis, variation.pen]) * UNIT)
+    return np.rint((2 * rng.random((*shape, COUNT)) - 1) * limits).astype(np.float32)
+
+
+def vary(ink: NDArray[np.uint8], amounts: NDArray[np.float32]) -> NDArray[np.uint8]:
+    """Glyphs after their variation.
+
+    Args:
+        ink: (N, 784) uint8, (28, 28) glyphs; which axis comes first makes no difference to the distribution.
+        amounts: (N, 13) as `draw` returns them.
+
+    Returns:
+        (N, 784) uint8.
+    """
+    out = np.empty_like(ink)
+    for start in range(0, len(ink), CHUNK):
+        chunk = slice(start, start + CHUNK)
+        out[chunk] = _pen(_moved(ink[chunk], amounts[chunk, :-1]), amounts[chunk, -1])
+    return out
+
+
+def _moved(ink: NDArray[np.uint8], amounts: NDArray[np.float32]) -> NDArray[np.uint8]:
+    """(N, 28, 28): each pixel takes the ink of the place that the polynomial names, bilinearly."""
+    count = len(ink)
+    padded = np.zeros((count, _PADDED, _PADDED), dtype=np.uint8)
+    padded[:, 1 : 1 + SIZE, 1 : 1 + SIZE] = ink.reshape(count, SIZE, SIZE)
+    moves = (amounts.reshape(-1, TERMS) @ _TERMS).astype(np.int32)  # exact: whole numbers far below 2^24
+    moves = (moves >> 8).reshape(count, 2, SIZE, SIZE)  # of 1/4096 pixel to 1/16
+    rows = moves[:, 0] + (np.arange(1, SIZE + 1, dtype=np.int32) * _FINE)[:, None]
+    columns = moves[:, 1] + np.arange(1, SIZE + 1, dtype=np.int32) * _FINE
+    for axis in (rows, columns):
+        np.clip(axis, 0, (_PADDED - 2) * _FINE, out=axis)
+    at = (rows // _FINE) * _PADDED + columns // _FINE
+    at += (np.arange(count, dtype=np.int32) * _PADDED**2)[:, None, None]
+    right, down = (columns % _FINE).astype(np.uint16), (rows % _FINE).astype(np.uint16)
+    source = padded.ravel()
+    upper = source[at] * (_FINE - right) + source[at + 1] * right
+    lower = source[at + _PADDED] * (_FINE - right) + source[at + _PADDED + 1] * right
+    mixed: NDArray[np.uint16] = upper * (_FINE - down) + lower * down + _FINE**2 // 2
+    return (mixed >> 8).astype(np.uint8)
+
+
+def _pen(glyphs: NDArray[np.uint8], amounts: NDArray[np.float32]) -> NDArray[np.uint8]:
+    """(N, 784): part of the way to what a pen one pixel wider (or, below 0, narrower) on each side would leave."""
+    wider, narrower = glyphs.copy(), glyphs.copy()
+    for here, there in ((slice(1, None), slice(None, -1)), (slice(None, -1), slice(1, None))):
+        for one, other in (((slice(None), here), (slice(None), there)), ((..., here), (..., there))):
+            np.maximum(wider[one], glyphs[other], out=wider[one])
+            np.minimum(narrower[one], glyphs[other], out=narrower[one])
+    share = amounts.astype(np.int32)[:, None, None]
+    target = np.where(share > 0, wider, narrower).astype(np.int32)
+    changed = glyphs + ((target - glyphs) * np.abs(share) // UNIT)
+    return changed.astype(np.uint8).reshape(-1, AREA)
