@@ -38,7 +38,7 @@ def fingerprints(images: np.ndarray) -> set[bytes]:
 
 def test_a_line_is_its_glyphs_side_by_side(glyphs: Glyphs, documents: list[text.Document], small: Params) -> None:
     params = replace(small.synthesize, min_overlap=0.0, max_overlap=0.0)
-    composer = synthesis.composers(glyphs, documents, params)["train"]
+    composer = synthesis.composers(glyphs, documents, params)["test"]
     known = {label: fingerprints(glyphs.images[glyphs.labels == label]) for label in range(62)}
     block = some(composer, 40)
     for image, tokens, width, written in zip(block.images, block.tokens, block.widths, block.texts, strict=True):
@@ -106,6 +106,34 @@ def test_splits_share_no_glyph_and_no_document(documents: list[text.Document], s
     for document in documents:
         found = [" ".join(document) in corpus for corpus in map(readable, corpora)]
         assert sum(found) == 1
+
+
+def test_only_the_train_glyphs_vary(glyphs: Glyphs, documents: list[text.Document], small: Params) -> None:
+    params = replace(small.synthesize, max_overlap=0.0)
+    for name, composer in synthesis.composers(glyphs, documents, params).items():
+        block = some(composer, 40)
+        cells = block.images.reshape(40, 28, 10, 28).swapaxes(1, 2)
+        written = np.arange(10) < np.char.str_len(block.texts)[:, None]
+        spaces = np.array([[c == " " for c in line.decode().ljust(10)] for line in block.texts])
+        assert spaces[written].any()
+        assert not cells[spaces].any()
+        inked = cells[written & ~spaces]
+        known = fingerprints(composer.ink.reshape(-1, 28, 28).swapaxes(1, 2))
+        share = np.mean([cell.tobytes() in known for cell in inked])
+        assert share < 0.1 if name == "train" else share == 1
+        assert inked.any(axis=(1, 2)).all()
+
+
+def test_what_the_lab_shared_between_splits(documents: list[text.Document], small: Params) -> None:
+    apart = synthesis.composers(one_pixel_each(), documents, small.synthesize)
+    shared = synthesis.composers(one_pixel_each(), documents, replace(small.synthesize, shared_as_in_lab=True))
+    inks = {name: fingerprints(maker.ink[:-1]) for name, maker in apart.items()}
+    both = inks["train"] | inks["val"]
+    assert fingerprints(shared["train"].ink[:-1]) == fingerprints(shared["val"].ink[:-1]) == both
+    assert fingerprints(shared["test"].ink[:-1]) == inks["test"]
+    characters = [len(maker.sampler.classes) for maker in shared.values()]
+    assert len(set(characters)) == 1
+    assert characters[0] > max(len(maker.sampler.classes) for maker in apart.values())
 
 
 def readable(classes: str) -> str:

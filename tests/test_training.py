@@ -171,6 +171,24 @@ def test_the_released_weights_are_the_mean_of_the_last_steps(
     torch.testing.assert_close(load_file(tmp_path / "model")[name], mean)
 
 
+def test_a_loss_that_is_no_number_ends_training_in_one_sentence(
+    lines: Path, small: Params, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    loss = LineLearner.loss
+
+    def spoil(self: LineLearner, batch: Batch) -> tuple[torch.Tensor, ...]:
+        own, *others = loss(self, batch)
+        return own * (torch.nan if self.current_epoch == 1 else 1), *others
+
+    with monkeypatch.context() as patch:
+        patch.setattr(LineLearner, "loss", spoil)
+        with pytest.raises(UserError, match=r"the loss of epoch 2 is nan: training has diverged; lower train.learning"):
+            training.train(small, lines, "", tmp_path / "checkpoints", tmp_path / "live", tmp_path / "model")
+    assert not (tmp_path / "model").exists()
+    saved = torch.load(tmp_path / "checkpoints" / "last.ckpt", weights_only=True)
+    assert saved["epoch"] == 0  # what is gone on from is sound
+
+
 def test_early_stopping_and_rare_validation(
     lines: Path, small: Params, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -1,6 +1,7 @@
 """Training a network on a file of lines, with Lightning."""
 
 import copy
+import math
 import time
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ from pytorch_lightning.callbacks import Callback, EarlyStopping, ModelCheckpoint
 from torch import Tensor
 
 from emnist_lines import memory, model_file
+from emnist_lines.errors import UserError
 from emnist_lines.learning import LineLearner
 from emnist_lines.lines import LinesDataModule
 from emnist_lines.model_file import ModelFile
@@ -68,6 +70,11 @@ class History(Callback):
         row = {"epoch": float(trainer.current_epoch + 1), "minutes": round(self.seconds / 60, 3)}
         row |= {"learning_rate": trainer.optimizers[0].param_groups[0]["lr"]}
         row |= {name: figures[name] for name in ("train_loss", "train_acc")}
+        if not math.isfinite(row["train_loss"]):
+            raise UserError(
+                f"the loss of epoch {trainer.current_epoch + 1} is {row['train_loss']}: training has diverged; "
+                "lower train.learning_rate, or set train.precision to 32-true"
+            )
         if self.validated is not None:
             row |= {name: figures[name] for name in VALIDATED if name in figures}
             if figures["val_cer"] < self.best_cer:

@@ -4,6 +4,7 @@ Source: the LineCNN of Full Stack Deep Learning's 2021 text-recognizer lab 4, wi
 """
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 from emnist_lines.models.dropout import Dropout
@@ -74,8 +75,14 @@ class LineCNN(nn.Module):
         Returns:
             (B, S, fc_dim), `S = windows(W)`: fc1's output after its ReLU.
         """
-        x = self.convs(images.unsqueeze(-1).permute(0, 3, 1, 2))  # one channel, and that one last in memory
-        x = x.flatten(2).transpose(1, 2)  # (B, S, fc_dim): the last kernel leaves one row
+        *blocks, last = self.convs
+        x = images.unsqueeze(-1).permute(0, 3, 1, 2)  # one channel, and that one last in memory
+        for block in blocks:
+            x = block(x)
+        # One more window, to be dropped: for 32n - 1 of them the CPU's bfloat16 gradient of the last kernel takes in
+        # memory that was never written, NaN at worst (oneDNN in torch 2.13, on processors with AMX).
+        x = last(F.pad(x, (0, 1))).flatten(2)[:, :, : self.windows(images.shape[2])]
+        x = x.transpose(1, 2)  # (B, S, fc_dim): the last kernel leaves one row
         return torch.relu(self.fc1(x))
 
     def project(self, hidden: Tensor) -> Tensor:
