@@ -14,7 +14,7 @@ from emnist_lines import model_file, training
 from emnist_lines.evaluation import evaluate, summary
 from emnist_lines.params import Evaluate, Params
 
-EVALUATE = Evaluate(batch_size=7, bootstrap_samples=500, bootstrap_seed=0, pictured_lines=3)
+EVALUATE = Evaluate(7, bootstrap_samples=500, bootstrap_seed=0, pictured_lines=3, joint_beam=3, joint_ctc_weight=0.3)
 
 
 def frame(*rows: tuple[str, str]) -> pd.DataFrame:
@@ -83,17 +83,33 @@ def test_a_row_per_line_in_the_file_s_order_whatever_the_batches(model: Path, li
     _, one, dataset = evaluate(model, lines, EVALUATE, small.machine)
     _, two, _ = evaluate(model, lines, replace(EVALUATE, batch_size=24), small.machine)
     pd.testing.assert_frame_equal(one, two, atol=1e-3)
-    assert one.columns.tolist() == ["text", "prediction", "edits", "length", "confidence", "ctc_prediction"]
+    assert one.columns[:5].tolist() == ["text", "prediction", "edits", "length", "confidence"]
+    assert one.columns[5:].tolist() == ["ctc_prediction", "joint_prediction"]
     assert one["text"].tolist() == dataset.texts
     assert one["length"].tolist() == [len(text) for text in dataset.texts]
     assert one["confidence"].between(0, 1).all()
+
+
+def test_the_beam_search_is_told_beside_and_may_be_left_out(model: Path, lines: Path, small: Params) -> None:
+    metrics, predictions, _ = evaluate(model, lines, EVALUATE, small.machine)
+    assert (metrics["joint"]["beam"], metrics["joint"]["ctc_weight"]) == (3, 0.3)
+    assert metrics["joint"]["cer"] == summary(predictions, "joint_prediction", EVALUATE)["cer"]
+    assert metrics["joint"]["cer"] < 1
+    alone = replace(EVALUATE, joint_beam=1, joint_ctc_weight=0.0)  # the decoder's own best choice at each step
+    _, predictions, _ = evaluate(model, lines, alone, small.machine)
+    full = predictions["prediction"].str.len() >= 8  # there the search must end, greedy decoding writes on
+    same = predictions["joint_prediction"] == predictions["prediction"]
+    assert same[~full].all()
+    metrics, predictions, _ = evaluate(model, lines, replace(EVALUATE, joint_beam=0), small.machine)
+    assert "joint" not in metrics
+    assert "joint_prediction" not in predictions
 
 
 def test_without_a_ctc_head_there_is_no_ctc(lines: Path, small: Params, tmp_path: Path) -> None:
     values = replace(small, train=replace(small.train, max_epochs=1, curriculum=(), ctc_weight=0.0))
     training.train(values, lines, "", tmp_path / "checkpoints", tmp_path / "live", tmp_path / "model")
     metrics, predictions, _ = evaluate(tmp_path / "model", lines, EVALUATE, small.machine)
-    assert "ctc" not in metrics
+    assert not {"ctc", "joint"} & set(metrics)
     assert "ctc_prediction" not in predictions
     learner, _ = model_file.load(tmp_path / "model")
     assert learner.ctc_head is None

@@ -8,6 +8,9 @@ from typing import Any
 
 from emnist_lines import errors
 
+OTHERS = {"ctc": "greedy CTC", "joint": "both, by beam"}
+"""The decodings that metrics may tell beside the greedy one."""
+
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """The command line's entry point; a user's mistake is one sentence and exit code 1."""
@@ -29,7 +32,8 @@ def summarize(folder: Path) -> str:
     path = folder / "test.json"
     try:
         metrics = json.loads(path.read_text(encoding="utf-8"))
-        rows = [("greedy decoding", metrics)] + [("greedy CTC", metrics["ctc"])] * ("ctc" in metrics)
+        rows = [("greedy decoding", metrics)]
+        rows += [(title, metrics[name]) for name, title in OTHERS.items() if name in metrics]
         lines = [f"{metrics['lines']} test lines, {metrics['characters']} characters, source: {metrics['source']}"]
         lines += [_row(name, figures) for name, figures in rows]
     except (OSError, ValueError, KeyError, TypeError) as error:

@@ -8,11 +8,14 @@ import numpy as np
 import pandas as pd
 import pytorch_lightning as pl
 from numpy.typing import NDArray
+from torch.utils.data import DataLoader
 
 from emnist_lines import memory, model_file
+from emnist_lines.alphabet import decode
 from emnist_lines.learning import LineLearner
-from emnist_lines.lines import BucketSampler, LinesDataset, crop_step, loader
+from emnist_lines.lines import Batch, BucketSampler, LinesDataset, crop_step, loader
 from emnist_lines.metrics import edit_distance
+from emnist_lines.models.joint import joint_decode
 from emnist_lines.params import Evaluate, Machine
 
 CONFIDENCE = 0.95
@@ -21,7 +24,7 @@ CONFIDENCE = 0.95
 def evaluate(
     model: Path, lines: Path, params: Evaluate, machine: Machine
 ) -> tuple[dict[str, Any], pd.DataFrame, LinesDataset]:
-    """Read the test lines greedily with a saved model.
+    """Read the test lines with a saved model: greedily, by its CTC head where it has one, and then by both together.
 
     Returns:
         The metrics; one row per line (see `table`) in the file's order; the lines.
@@ -36,19 +39,55 @@ def evaluate(
     predictions = table(dataset.texts, learner)
     metrics: dict[str, Any] = {"source": dataset.source, **summary(predictions, "prediction", params)}
     metrics["loss"] = loss
-    if "ctc_prediction" in predictions:
+    if learner.ctc_head is not None:
         metrics["ctc"] = summary(predictions, "ctc_prediction", params)
+    if learner.ctc_head is not None and params.joint_beam > 0:
+        predictions["joint_prediction"] = read_jointly(learner, dataset, params, machine)
+        joint = {"beam": params.joint_beam, "ctc_weight": params.joint_ctc_weight}
+        metrics["joint"] = joint | summary(predictions, "joint_prediction", params)
     return metrics, predictions, dataset
 
 
 def read(learner: LineLearner, dataset: LinesDataset, batch_size: int, machine: Machine) -> float:
     """Let `learner` read all lines (its `readings`); returns its mean loss per token."""
-    trainer = pl.Trainer(
+    (figures,) = _trainer(machine).test(learner, _batches(dataset, batch_size, machine), verbose=False)
+    return float(figures["test_loss"])
+
+
+def read_jointly(learner: LineLearner, dataset: LinesDataset, params: Evaluate, machine: Machine) -> list[str]:
+    """What the beam search on both heads' scores reads in each line; see `joint_decode`."""
+    batches = _batches(dataset, max(1, params.batch_size // params.joint_beam), machine)
+    found = _trainer(machine).predict(_JointReader(learner, params), batches)
+    assert found is not None
+    texts = dict(pair for pairs in found for pair in pairs)
+    return [texts[index] for index in range(len(dataset))]
+
+
+class _JointReader(pl.LightningModule):
+    """Index and text of each line of a batch."""
+
+    def __init__(self, learner: LineLearner, params: Evaluate) -> None:
+        super().__init__()
+        self.learner, self.params = learner, params
+
+    def predict_step(self, batch: Batch, batch_index: int) -> list[tuple[int, str]]:
+        model, head = self.learner.model, self.learner.ctc_head
+        assert head is not None
+        memory, mask, hidden = model.encode(batch.images, batch.widths)
+        lengths = model.line_cnn.valid_windows(batch.widths)
+        beam, weight = self.params.joint_beam, self.params.joint_ctc_weight
+        tokens = joint_decode(model, memory, mask, head(hidden), lengths, self.learner.max_length, beam, weight)
+        return list(zip(batch.indices.tolist(), map(decode, tokens.tolist()), strict=True))
+
+
+def _trainer(machine: Machine) -> pl.Trainer:
+    return pl.Trainer(
         accelerator=machine.accelerator, devices=1, logger=False, enable_checkpointing=False, enable_model_summary=False
     )
-    batches = loader(dataset, BucketSampler(dataset.widths, batch_size), machine.workers, pin_memory=False)
-    (figures,) = trainer.test(learner, batches, verbose=False)
-    return float(figures["test_loss"])
+
+
+def _batches(dataset: LinesDataset, size: int, machine: Machine) -> DataLoader[Batch]:
+    return loader(dataset, BucketSampler(dataset.widths, size), machine.workers, pin_memory=False)
 
 
 def table(texts: list[str], learner: LineLearner) -> pd.DataFrame:

@@ -49,6 +49,36 @@ class _Layer:
         return out
 
 
+class Cache:
+    """The decoder with the keys and values of what it has seen, so that each step computes its own position alone."""
+
+    def __init__(self, model: LineCNNTransformer, memory: Tensor, mask: Tensor | None, steps: int) -> None:
+        """
+        Args:
+            model: the network, in evaluation mode.
+            memory: (B, S, E) and
+            mask: (B, S) bool or None, as `LineCNNTransformer.encode` returns them.
+            steps: the most positions there will be.
+        """
+        self.model = model
+        self.blocked: Tensor | None = None
+        if mask is not None:
+            self.blocked = torch.zeros_like(mask, dtype=memory.dtype).masked_fill(mask, -torch.inf)[:, None, None, :]
+        self.layers = [_Layer.start(layer, memory, steps) for layer in model.transformer_decoder.layers]
+
+    def step(self, tokens: Tensor, position: int) -> Tensor:
+        """(B,) tokens at `position` → (B, 83) float log probabilities of the next ones."""
+        x = self.model.embed(tokens[:, None], position)
+        for layer in self.layers:
+            x = layer.step(x, position, self.blocked)
+        return self.model.fc(x[:, 0]).float().log_softmax(dim=-1)
+
+    def reorder(self, rows: Tensor) -> None:
+        """Let each row go on from what row `rows` (B,) has seen, of the same line."""
+        for layer in self.layers:
+            layer.keys, layer.values = layer.keys[rows], layer.values[rows]
+
+
 def _split(x: Tensor, heads: int) -> Tensor:
     """(B, T, E) → (B, heads, T, E / heads)."""
     return x.unflatten(-1, (heads, -1)).transpose(1, 2)
@@ -82,24 +112,19 @@ def greedy_decode(
         log_probs: (B, max_length - 1) float, of each chosen token; 0 behind `<E>`.
     """
     batch, steps = len(memory), max_length - 1
-    blocked = None if mask is None else torch.zeros_like(mask, dtype=memory.dtype).masked_fill(mask, -torch.inf)
-    blocked = None if blocked is None else blocked[:, None, None, :]
-    layers = [_Layer.start(layer, memory, steps) for layer in model.transformer_decoder.layers]
+    cache = Cache(model, memory, mask, steps)
     tokens = torch.full((batch, steps), PAD, dtype=torch.long, device=memory.device)
     log_probs = torch.zeros(batch, steps, dtype=torch.float32, device=memory.device)
-    current = torch.full((batch, 1), START, dtype=torch.long, device=memory.device)
+    current = torch.full((batch,), START, dtype=torch.long, device=memory.device)
     ended = torch.zeros(batch, dtype=torch.bool, device=memory.device)
     for position in range(steps):
-        x = model.embed(current, position)
-        for layer in layers:
-            x = layer.step(x, position, blocked)
-        best, index = model.fc(x[:, 0]).float().log_softmax(dim=-1).max(dim=-1)
+        best, index = cache.step(current, position).max(dim=-1)
         tokens[:, position] = index.masked_fill(ended, PAD)
         log_probs[:, position] = best.masked_fill(ended, 0)
         ended |= index == END
         if bool(ended.all()):
             break
-        current = index[:, None]
+        current = index
     return tokens, log_probs
 
 
