@@ -19,7 +19,8 @@ from benchmarks.meter import measured
 from emnist_lines import memory, model_file, params, training
 from emnist_lines.learning import LineLearner
 from emnist_lines.lines import BucketSampler, LinesDataModule, LinesDataset, Piece, crop_step
-from emnist_lines.models.decoding import greedy_decode
+from emnist_lines.models.decoding import greedy_ctc, greedy_decode
+from emnist_lines.models.joint import joint_decode
 
 PARAMS = params.load(Path("params.yaml"))
 BATCH = 128
@@ -70,8 +71,8 @@ def train(side: str, lines: str, precision: str = "auto") -> dict[str, float]:
     return found
 
 
-def decode(side: str, lines: str) -> dict[str, Any]:
-    """Read the train lines of a file greedily, encoder included."""
+def decode(side: str, lines: str, how: str = "greedy") -> dict[str, Any]:
+    """Read the train lines of a file, encoder included: greedily or (ours) by ctc or both heads jointly."""
     learner, about = model_file.load(MODEL)
     dataset = LinesDataset(Path(lines), "train", crop_step(about.model))
     tokens = torch.zeros(len(dataset), dataset.max_length - 1, dtype=torch.long)
@@ -85,11 +86,21 @@ def decode(side: str, lines: str) -> dict[str, Any]:
                 tokens[piece.indices] = plain.read_lines(learner.model, images, widths, dataset.max_length)
             else:
                 batch = dataset[piece]
-                features, mask, _ = learner.model.encode(batch.images, batch.widths)
-                tokens[piece.indices], _ = greedy_decode(learner.model, features, mask, dataset.max_length)
+                features, mask, hidden = learner.model.encode(batch.images, batch.widths)
+                if how == "greedy":
+                    tokens[piece.indices], _ = greedy_decode(learner.model, features, mask, dataset.max_length)
+                    continue
+                assert learner.ctc_head is not None
+                logits, lengths = learner.ctc_head(hidden), learner.model.line_cnn.valid_windows(batch.widths)
+                if how == "ctc":
+                    greedy_ctc(logits, lengths)
+                    continue
+                beam, weight = PARAMS.evaluate.joint_beam, PARAMS.evaluate.joint_ctc_weight
+                joint_decode(learner.model, features, mask, logits, lengths, dataset.max_length, beam, weight)
 
     read(BucketSampler(dataset.widths[:4], 4))
-    batches = unsorted(dataset) if side == "plain" else BucketSampler(dataset.widths, BATCH)
+    size = BATCH // PARAMS.evaluate.joint_beam if how == "joint" else BATCH  # as many texts at a time
+    batches = unsorted(dataset) if side == "plain" else BucketSampler(dataset.widths, size)
     with measured(len(dataset)) as found:
         read(batches)
     return {**found, "readings": [hashlib.sha256(bytes(row)).hexdigest()[:8] for row in tokens.tolist()]}

@@ -29,6 +29,7 @@ GROWN = 512
 """Lines of each length whose cost is measured."""
 TOKENS, LINES = (16, 32, 64), (1_000, 10_000, 100_000)
 SIDES = ("plain", "ours")
+DECODINGS = ("ctc", "joint")
 PARTS = ("synthesis", "reading", "decode", "length", "train")
 Found = dict[str, list[dict[str, Any]]]
 
@@ -123,7 +124,17 @@ class Bench:
         found = both(self.repetitions, "decode", lines=path)
         pairs = zip(found["plain"][0]["readings"], found["ours"][0]["readings"], strict=True)
         differing = sum(one != other for one, other in pairs)
-        return {"lines": {"decode": count}, "rows": {"decode": row(found)}, "lines_read_differently": differing}
+        times: dict[str, list[float]] = {how: [] for how in DECODINGS}
+        for _ in range(self.repetitions):
+            greedy, *others = (measure("decode", side="ours", lines=path, how=how) for how in ("greedy", *DECODINGS))
+            for how, other in zip(DECODINGS, others, strict=True):
+                times[how].append(other["seconds_per_line"] / greedy["seconds_per_line"])
+        return {
+            "lines": {"decode": count},
+            "rows": {"decode": row(found)},
+            "lines_read_differently": differing,
+            "time_over_greedy": {how: spread(values) for how, values in times.items()},
+        }
 
     def length(self) -> dict[str, Any]:
         files = [self._lines(self._count(GROWN), tokens)[0] for tokens in TOKENS]
@@ -226,7 +237,9 @@ def table(results: dict[str, Any]) -> str:
         f"Loading an epoch of {int(list(results['seconds_per_line']['reading_by_lines'])[-1]):,} lines takes "
         f"{_cell(share, 100)} % of its training. Composing them takes {memory} MB at most, and per line "
         f"{results['synthesis_100k_over_ten_times_10k']} times as long as a tenth of them. Lines that both sides read "
-        f"differently: {results['lines_read_differently']}.",
+        f"differently: {results['lines_read_differently']}. Against greedy decoding, the CTC head alone takes "
+        f"{_cell(results['time_over_greedy']['ctc'])} of the time, the beam search on both heads' scores "
+        f"{_cell(results['time_over_greedy']['joint'])}.",
         "",
         f"Medians of {results['repetitions']} repetitions (minimum to maximum), {results['threads']} threads, "
         f"{results['processor']}, torch {results['versions']['torch']}.",

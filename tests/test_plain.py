@@ -15,7 +15,7 @@ from emnist_lines.learning import LineLearner
 from emnist_lines.lines import LinesDataset, Piece
 from emnist_lines.models.decoding import greedy_decode
 from emnist_lines.models.dropout import Dropout
-from emnist_lines.params import Params
+from emnist_lines.params import Params, Variation
 from tests.conftest import ROOT
 
 
@@ -99,6 +99,7 @@ def test_composing(
         with_start_end_tokens=with_tokens,
         overlap_varies_within_line=not fresh,
         max_overlap=0.9,
+        train_variation=Variation(shift=0, stretch=0, bend=0, pen=0),
     )
     composer = synthesis.composers(glyphs, documents, params)["train"]
     block = composer.compose(composer.draw(70, np.random.default_rng(0)))

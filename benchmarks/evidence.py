@@ -1,0 +1,206 @@
+"""What each part of the recipe is worth: `python -m benchmarks.evidence`.
+
+Each row is a training of its own, of the same number of lines, read on the default test lines. Rows that are measured
+already are kept: `evidence.json` is written after each, and a stopped run goes on with the next row. `evidence.md` is
+the table.
+"""
+
+import argparse
+import copy
+import json
+import shutil
+import tempfile
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import h5py
+import numpy as np
+import yaml
+
+from emnist_lines import synthesis, text, training
+from emnist_lines.errors import UserError, run
+from emnist_lines.evaluation import evaluate
+from emnist_lines.files import sha256, whole
+from emnist_lines.glyphs import store
+from emnist_lines.lines import LinesDataset
+from emnist_lines.params import Params, build
+
+FOLDER = Path(__file__).parent
+LINES = Path("data/lines.h5")
+EPOCHS, EPOCH_LINES = 6, 10_000
+STEPS = 31
+"""Tokens that a network without `<E>` always writes."""
+
+SHORT: dict[str, Any] = {
+    "synthesize.num_train": EPOCHS * EPOCH_LINES,
+    "synthesize.num_test": 1,
+    "train.max_epochs": EPOCHS,
+    "train.lines_per_epoch": EPOCH_LINES,
+    "train.warmup_fraction": 0.1,
+    "train.validate_every": EPOCHS,
+    "evaluate.joint_beam": 0,
+}
+"""The budget that all rows share: so many lines, each seen once."""
+UNVARIED = {"synthesize.train_variation": {"shift": 0, "stretch": 0, "bend": 0, "pen": 0}}
+SAME_LINES = {"synthesize.num_train": EPOCH_LINES, "train.lines_per_epoch": None}
+LAB_TRAINING = {"train.optimizer": "adam", "train.weight_decay": 0, "train.schedule": "constant"}
+LAB: dict[str, Any] = {
+    **UNVARIED,
+    **SAME_LINES,
+    **LAB_TRAINING,
+    "synthesize.fresh_glyph_per_character": False,
+    "model.initialization": "fan_out",
+    "model.normalize_features": False,
+    "model.mask_padding": False,
+    "model.fc_dropout": 0.2,
+    "model.tf_dropout": 0.4,
+    "train.batch_size": 128,
+    "train.gradient_clip": None,
+    "train.ema_decay": 0,
+    "train.label_smoothing": 0,
+    "train.ctc_weight": 0,
+    "train.curriculum": [],
+    "train.precision": "32-true",
+}
+
+
+@dataclass(frozen=True)
+class Row:
+    """One training.
+
+    Attributes:
+        title: what it is, in the table.
+        changes: the parameters in which it differs from the default ones (and from the shared budget).
+        own_lines: whether it is read on its own val lines too.
+    """
+
+    title: str
+    changes: dict[str, Any] = field(default_factory=dict)
+    own_lines: bool = False
+
+
+ROWS = {
+    "ours": Row("ours"),
+    "no_normalization": Row("… features × √256 instead of their layer norm", {"model.normalize_features": False}),
+    "lab_initialization": Row("… the lab's initialisation of the encoder", {"model.initialization": "fan_out"}),
+    "no_ctc": Row("… no CTC loss on the encoder", {"train.ctc_weight": 0}),
+    "no_curriculum": Row("… no short lines first", {"train.curriculum": []}),
+    "no_mask": Row("… the decoder looks at the paper behind the text", {"model.mask_padding": False}),
+    "no_variation": Row("… glyphs as they are", UNVARIED),
+    "one_glyph": Row("… one glyph per character and line", {"synthesize.fresh_glyph_per_character": False}),
+    "same_lines": Row("… 10,000 lines again and again", SAME_LINES),
+    "no_ema": Row("… the last step's weights instead of their mean", {"train.ema_decay": 0}),
+    "no_smoothing": Row("… no label smoothing", {"train.label_smoothing": 0}),
+    "lab_dropout": Row("… the lab's dropout (0.2 and 0.4)", {"model.fc_dropout": 0.2, "model.tf_dropout": 0.4}),
+    "lab_optimizer": Row("… Adam at a constant rate", LAB_TRAINING),
+    "no_clipping": Row("… no clipping of the gradient", {"train.gradient_clip": None}),
+    "large_batches": Row("… batches of 128 lines", {"train.batch_size": 128}),
+    "exact": Row("… computed in 32 bits", {"train.precision": "32-true"}),
+    "lab_protocol": Row(
+        "ours, glyphs and text shared as in the lab", {"synthesize.shared_as_in_lab": True}, own_lines=True
+    ),
+    "lab_with_tokens": Row("the lab's values, with `<S>` and `<E>`", LAB),
+    "lab": Row("the lab's command as it was printed", {**LAB, "synthesize.with_start_end_tokens": False}),
+}
+
+
+def values_of(row: Row) -> Params:
+    """The row's parameters: the repository's own, the budget, the row's changes."""
+    content = yaml.safe_load(Path("params.yaml").read_text(encoding="utf-8"))
+    for key, value in {**SHORT, **row.changes}.items():
+        section, name = key.split(".")
+        content[section][name] = copy.deepcopy(value)
+    return build(Params, content)
+
+
+def measure(row: Row, folder: Path) -> dict[str, Any]:
+    """Compose the row's lines, train on them, read the default test lines."""
+    values = values_of(row)
+    lines, model = folder / "lines.h5", folder / "model.safetensors"
+    glyphs, documents = store.read(Path("data/glyphs.h5")), text.read_documents(Path("data/brown.zip"))
+    synthesis.synthesize(glyphs, documents, values.synthesize, lines, processes=2)
+    training.train(values, lines, sha256(lines), folder / "checkpoints", folder / "live", model)
+    figures, _, _ = evaluate(model, LINES, values.evaluate, values.machine)
+    history = json.loads((folder / "live" / "metrics.json").read_text(encoding="utf-8"))
+    found = {"minutes": round(history["best"]["minutes"], 1), **_short(figures)}
+    if "ctc" in figures:
+        found["ctc"] = _short(figures["ctc"])
+    if row.own_lines:
+        found["own_val"] = {"cer_per_line": round(_val_cer_per_line(model, lines, values), 5)}
+    return found
+
+
+def _short(figures: dict[str, Any]) -> dict[str, Any]:
+    names = ("cer", "cer_per_line")
+    return {**{n: figures[n] for n in names}, "interval": {n: figures["interval"][n] for n in names}}
+
+
+def _val_cer_per_line(model: Path, lines: Path, values: Params) -> float:
+    """The val lines, read as if they were the test lines."""
+    with h5py.File(lines, "r+") as file:
+        file.move("test", "set_aside")
+        file.move("val", "test")
+    figures, _, _ = evaluate(model, lines, values.evaluate, values.machine)
+    return float(figures["cer_per_line"])
+
+
+def floor() -> float:
+    """The least CER per line of a network that starts with the second character and always writes 31 tokens."""
+    lengths = LinesDataset(LINES, "test", step=8).lengths
+    return float(np.mean((STEPS + 2 - lengths) / STEPS))
+
+
+def table(results: dict[str, Any]) -> str:
+    """The results in Markdown."""
+    rows = results["rows"]
+    out = ["| | CER | 95% | CER per line | of the CTC head alone |", "|---|---|---|---|---|"]
+    for name, row in ROWS.items():
+        if name not in rows:
+            continue
+        found = rows[name]
+        low, high = found["interval"]["cer"]
+        ctc = f"{found['ctc']['cer']:.4f}" if "ctc" in found else "–"
+        cells = [row.title, f"**{found['cer']:.4f}**", f"{low:.4f} to {high:.4f}", f"{found['cer_per_line']:.4f}", ctc]
+        out.append(f"| {' | '.join(cells)} |")
+    budget = f"{results['epochs']} epochs of {results['lines_per_epoch']:,} lines"
+    out += ["", f"Each row: {budget}, greedy decoding of the 2,000 default test lines, 95% bootstrap intervals."]
+    if "lab" in rows:
+        out[-1] += f" The least CER per line that a network without `<S>` and `<E>` can get: {results['floor']:.4f}."
+    if "lab_protocol" in rows:
+        own = rows["lab_protocol"]["own_val"]["cer_per_line"]
+        out[-1] += f" With glyphs and text shared as in the lab, CER per line on the val lines: {own:.4f}."
+    return "\n".join(out) + "\n"
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description="Measure what each part of the recipe is worth.")
+    parser.add_argument("rows", nargs="*", metavar="ROW", help=f"measure these anew: {', '.join(ROWS)}")
+    parser.add_argument("--out", type=Path, default=FOLDER, help="folder for evidence.json and evidence.md")
+    options = parser.parse_args()
+    unknown = [name for name in options.rows if name not in ROWS]
+    if unknown:
+        raise UserError(f"there is no row {unknown[0]}; the rows are {', '.join(ROWS)}")
+    missing = [str(path) for path in (LINES, Path("data/glyphs.h5"), Path("data/brown.zip")) if not path.is_file()]
+    if missing:
+        raise UserError(f"{', '.join(missing)} missing; make them with `make repro`")
+    kept = options.out / "evidence.json"
+    results: dict[str, Any] = {"epochs": EPOCHS, "lines_per_epoch": EPOCH_LINES, "floor": round(floor(), 4), "rows": {}}
+    if kept.is_file():
+        results["rows"] = json.loads(kept.read_text(encoding="utf-8"))["rows"]
+    for name in options.rows or [name for name in ROWS if name not in results["rows"]]:
+        print(f"{name}: {ROWS[name].title}", flush=True)
+        folder = Path(tempfile.mkdtemp(prefix="evidence-"))
+        try:
+            results["rows"][name] = measure(ROWS[name], folder)
+        finally:
+            shutil.rmtree(folder)
+        print(results["rows"][name], flush=True)
+        with whole(kept) as part:
+            part.write_text(json.dumps(results, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+        with whole(options.out / "evidence.md") as part:
+            part.write_text(table(results), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    run(main)
