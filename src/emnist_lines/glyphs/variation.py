@@ -21,7 +21,7 @@ COUNT = 2 * TERMS + 1
 CHUNK = 128
 """Glyphs varied together: what they need fits the processor's cache."""
 _FINE = 16
-"""Steps of a pixel that ink is interpolated at."""
+"""Steps of a pixel that ink is interpolated at, 2^4."""
 _PADDED = SIZE + 3
 
 
@@ -65,18 +65,18 @@ def _moved(ink: NDArray[np.uint8], amounts: NDArray[np.float32]) -> NDArray[np.u
     count = len(ink)
     padded = np.zeros((count, _PADDED, _PADDED), dtype=np.uint8)
     padded[:, 1 : 1 + SIZE, 1 : 1 + SIZE] = ink.reshape(count, SIZE, SIZE)
-    moves = (amounts.reshape(-1, TERMS) @ _TERMS).astype(np.int32)  # exact: whole numbers far below 2^24
-    moves = (moves >> 8).reshape(count, 2, SIZE, SIZE)  # of 1/4096 pixel to 1/16
+    moves = np.einsum("nk,kp->np", amounts.reshape(-1, TERMS), _TERMS)  # exact: whole numbers far below 2^24
+    moves = (moves.astype(np.int32) >> 8).reshape(count, 2, SIZE, SIZE)  # of 1/4096 pixel to 1/16
     rows = moves[:, 0] + (np.arange(1, SIZE + 1, dtype=np.int32) * _FINE)[:, None]
     columns = moves[:, 1] + np.arange(1, SIZE + 1, dtype=np.int32) * _FINE
     for axis in (rows, columns):
         np.clip(axis, 0, (_PADDED - 2) * _FINE, out=axis)
-    at = (rows // _FINE) * _PADDED + columns // _FINE
-    at += (np.arange(count, dtype=np.int32) * _PADDED**2)[:, None, None]
-    right, down = (columns % _FINE).astype(np.uint16), (rows % _FINE).astype(np.uint16)
-    source = padded.ravel()
-    upper = source[at] * (_FINE - right) + source[at + 1] * right
-    lower = source[at + _PADDED] * (_FINE - right) + source[at + _PADDED + 1] * right
+    at = ((rows >> 4) * _PADDED + (columns >> 4)).astype(np.intp)
+    at += (np.arange(count) * _PADDED**2)[:, None, None]
+    down, right = (rows & (_FINE - 1)).astype(np.uint16), (columns & (_FINE - 1)).astype(np.uint16)
+    corners = [padded.ravel()[there:].take(at) for there in (0, 1, _PADDED, _PADDED + 1)]
+    upper = corners[0] * (_FINE - right) + corners[1] * right
+    lower = corners[2] * (_FINE - right) + corners[3] * right
     mixed: NDArray[np.uint16] = upper * (_FINE - down) + lower * down + _FINE**2 // 2
     return (mixed >> 8).astype(np.uint8)
 
