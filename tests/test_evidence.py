@@ -26,10 +26,12 @@ def test_a_row_differs_from_ours_in_what_it_names(name: str) -> None:
     row = evidence.ROWS[name]
     ours, values = (evidence.values_of(one) for one in (evidence.ROWS["ours"], row))
     assert (values == ours) == (name == "ours")
-    assert (values.train.max_epochs, values.evaluate) == (ours.train.max_epochs, ours.evaluate)
+    assert values.evaluate == ours.evaluate
+    assert values.train.max_epochs * evidence.EPOCH_LINES == (
+        values.synthesize.num_train * (1 if values.train.lines_per_epoch else values.train.max_epochs)
+    )
     if row.title.startswith("…"):
-        assert len(row.changes) <= 3
-        assert values.synthesize.num_test == ours.synthesize.num_test
+        assert 1 <= len(row.changes) <= 3
 
 
 def test_the_lab_s_rows_differ_in_their_tokens_alone() -> None:
@@ -44,7 +46,7 @@ def test_the_committed_table_is_that_of_the_committed_figures() -> None:
     table = evidence.table(results)
     assert (evidence.FOLDER / "evidence.md").read_text(encoding="utf-8") == table
     assert table.split("\n\n")[0] in (ROOT / "README.md").read_text(encoding="utf-8")
-    assert results["rows"].keys() == evidence.ROWS.keys()
+    assert results["rows"].keys() <= evidence.ROWS.keys()
 
 
 def test_rows_are_measured_kept_and_told(
