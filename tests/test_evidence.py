@@ -41,14 +41,6 @@ def test_the_lab_s_rows_differ_in_their_tokens_alone() -> None:
     assert (other.train.optimizer, other.train.batch_size, other.train.ctc_weight) == ("adam", 128, 0)
 
 
-def test_the_committed_table_is_that_of_the_committed_figures() -> None:
-    results = json.loads((evidence.FOLDER / "evidence.json").read_text(encoding="utf-8"))
-    table = evidence.table(results)
-    assert (evidence.FOLDER / "evidence.md").read_text(encoding="utf-8") == table
-    assert table.split("\n\n")[0] in (ROOT / "README.md").read_text(encoding="utf-8")
-    assert results["rows"].keys() <= evidence.ROWS.keys()
-
-
 def test_rows_are_measured_kept_and_told(
     small: Params, lines: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
