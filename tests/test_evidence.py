@@ -77,7 +77,7 @@ def test_rows_are_measured_kept_and_told(
 
 def test_an_unknown_row_and_missing_data_are_one_sentence(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("sys.argv", ["evidence", "uors"])
-    with pytest.raises(UserError, match="there is no row uors; the rows are ours, no_normalization"):
+    with pytest.raises(UserError, match="there is no row uors; the rows are ours, seed, no_norm"):
         evidence.main()
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr("sys.argv", ["evidence"])
