@@ -18,11 +18,11 @@ from numpy.typing import NDArray
 from rapidfuzz.distance import Levenshtein
 
 from benchmarks import classifier
-from emnist_lines import params, synthesis, text
+from benchmarks.material import material
+from emnist_lines import params, synthesis
 from emnist_lines.alphabet import CLASSES
 from emnist_lines.errors import UserError, run
 from emnist_lines.files import whole
-from emnist_lines.glyphs import store
 from emnist_lines.metrics import edit_distance
 
 PAGE, FIGURES = Path("docs/accuracy.md"), Path(__file__).parent / "accuracy.json"
@@ -116,8 +116,7 @@ def reading(frame: pd.DataFrame, overlaps: NDArray[np.float32]) -> dict[str, Any
 def single_glyphs() -> dict[str, Any]:
     """How many characters of the test lines the classifier reads on their own."""
     values = params.load(Path("params.yaml")).synthesize
-    glyphs, documents = store.read(Path("data/glyphs.h5")), text.read_documents(Path("data/brown.zip"))
-    composers = synthesis.composers(glyphs, documents, values)
+    composers = synthesis.composers(*material(), values)
     table = classifier.confusions(composers["train"], composers["test"], values.train_variation)
     with h5py.File(LINES) as file:
         written = Counter(b"".join(file["test/texts"][:].tolist()).decode())

@@ -9,7 +9,7 @@ import argparse
 import copy
 import json
 import tempfile
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -17,24 +17,24 @@ import h5py
 import numpy as np
 import yaml
 
-from emnist_lines import synthesis, text, training
+from benchmarks.material import UNVARIED, material
+from emnist_lines import params, synthesis, training
 from emnist_lines.errors import UserError, run
 from emnist_lines.evaluation import evaluate
 from emnist_lines.files import sha256, whole
-from emnist_lines.glyphs import store
 from emnist_lines.lines import LinesDataset
-from emnist_lines.params import Params, Variation, build
+from emnist_lines.params import Params, build
 
 FOLDER = Path(__file__).parent
 LINES, MODEL = Path("data/lines.h5"), Path("models/line_cnn_transformer.safetensors")
 EPOCHS, MORE_EPOCHS, EPOCH_LINES = 5, 15, 10_000
 STEPS = 31
 """Tokens that a network without `<E>` always writes."""
-UNVARIED = {"synthesize.train_variation": {"shift": 0, "stretch": 0, "bend": 0, "pen": 0}}
+AS_THEY_ARE = {"synthesize.train_variation": asdict(UNVARIED)}
 SAME_LINES = {"synthesize.num_train": EPOCH_LINES, "train.lines_per_epoch": None}
 LAB_TRAINING = {"train.optimizer": "adam", "train.weight_decay": 0, "train.schedule": "constant"}
 LAB: dict[str, Any] = {
-    **UNVARIED,
+    **AS_THEY_ARE,
     **SAME_LINES,
     **LAB_TRAINING,
     "synthesize.fresh_glyph_per_character": False,
@@ -90,7 +90,7 @@ ROWS = {
     "no_ctc": Row("… no CTC loss on the encoder", {"train.ctc_weight": 0}),
     "no_curriculum": Row("… no short lines first", {"train.curriculum": []}),
     "no_mask": Row("… the decoder looks at the paper behind the text", {"model.mask_padding": False}),
-    "no_variation": Row("… glyphs as they are", UNVARIED),
+    "no_variation": Row("… glyphs as they are", AS_THEY_ARE),
     "one_glyph": Row("… one glyph per character and line", {"synthesize.fresh_glyph_per_character": False}),
     "same_lines": Row("… 10,000 lines again and again", SAME_LINES),
     "no_ema": Row("… the last step's weights instead of their mean", {"train.ema_decay": 0}),
@@ -101,7 +101,7 @@ ROWS = {
     "large_batches": Row("… batches of 128 lines", {"train.batch_size": 128}),
     "exact": Row("… computed in 32 bits", {"train.precision": "32-true"}),
     "more": Row(f"ours, {MORE_EPOCHS} epochs", epochs=MORE_EPOCHS),
-    "more_no_variation": Row(f"… glyphs as they are, {MORE_EPOCHS} epochs", UNVARIED, MORE_EPOCHS),
+    "more_no_variation": Row(f"… glyphs as they are, {MORE_EPOCHS} epochs", AS_THEY_ARE, MORE_EPOCHS),
     "more_same_lines": Row(f"… 10,000 lines again and again, {MORE_EPOCHS} epochs", SAME_LINES, MORE_EPOCHS),
     "lab_protocol": Row(
         "ours, glyphs and text shared as in the lab", {"synthesize.shared_as_in_lab": True}, own_lines=True
@@ -132,8 +132,7 @@ def measure(row: Row, folder: Path) -> dict[str, Any]:
     """Compose the row's lines, train on them, read the default test lines."""
     values = values_of(row)
     lines, model = folder / "lines.h5", folder / "model.safetensors"
-    glyphs, documents = store.read(Path("data/glyphs.h5")), text.read_documents(Path("data/brown.zip"))
-    synthesis.synthesize(glyphs, documents, values.synthesize, lines, processes=2)
+    synthesis.synthesize(*material(), values.synthesize, lines, processes=2)
     training.train(values, lines, sha256(lines), folder / "checkpoints", folder / "live", model)
     figures, _, _ = evaluate(model, LINES, values.evaluate, values.machine)
     history = json.loads((folder / "live" / "metrics.json").read_text(encoding="utf-8"))
@@ -150,10 +149,9 @@ def measure_released(folder: Path) -> dict[str, Any]:
 
     The latter is what the lab's validation lines were to its model.
     """
-    values = build(Params, yaml.safe_load(Path("params.yaml").read_text(encoding="utf-8")))
-    unvaried = replace(values.synthesize, train_variation=Variation(shift=0, stretch=0, bend=0, pen=0))
-    glyphs, documents = store.read(Path("data/glyphs.h5")), text.read_documents(Path("data/brown.zip"))
-    composer = synthesis.composers(glyphs, documents, unvaried)["train"]
+    values = params.load(Path("params.yaml"))
+    unvaried = replace(values.synthesize, train_variation=UNVARIED)
+    composer = synthesis.composers(*material(), unvaried)["train"]
     seen = folder / "seen.h5"
     with h5py.File(LINES) as default, h5py.File(seen, "w") as file:
         file.attrs.update(default.attrs)

@@ -12,22 +12,20 @@ from pathlib import Path
 
 import h5py
 
+from benchmarks.material import UNVARIED, material
 from benchmarks.meter import measured, watched
-from emnist_lines import params, synthesis, text
+from emnist_lines import params, synthesis
 from emnist_lines.composition import Composer
-from emnist_lines.glyphs import store
-from emnist_lines.glyphs.store import Glyphs
-from emnist_lines.params import Variation
 
 DEFAULTS = params.load(Path("params.yaml")).synthesize
-PLAIN = replace(DEFAULTS, train_variation=Variation(shift=0, stretch=0, bend=0, pen=0))
+PLAIN = replace(DEFAULTS, train_variation=UNVARIED)
 """The lab does not vary its glyphs, so neither side does where both are measured."""
 
 
 def compose(side: str, count: int, processes: int, out: str) -> dict[str, float]:
     """Compose train lines into an HDF5 file, their glyphs as they are; glyphs and text lie ready."""
     values = replace(PLAIN, num_train=count)
-    composer = synthesis.composers(*_data(), values)["train"]
+    composer = synthesis.composers(*material(), values)["train"]
     fill = _plain(composer) if side == "plain" else None
     found: dict[str, float] = {}
     for _ in range(2):  # the first is not counted: a virtual machine has to get the file's memory from its host
@@ -44,10 +42,6 @@ def compose(side: str, count: int, processes: int, out: str) -> dict[str, float]
     return found
 
 
-def _data() -> tuple[Glyphs, list[text.Document]]:
-    return store.read(Path("data/glyphs.h5")), text.read_documents(Path("data/brown.zip"))
-
-
 def _plain(composer: Composer) -> Callable[[h5py.Group, list[synthesis.Task]], None]:
     from benchmarks import plain_synthesis  # brings torch, which ours goes without
 
@@ -59,7 +53,7 @@ def whole_file(count: int, max_length: int, processes: int, out: str) -> dict[st
     """All of a synthesis with so many train lines, from glyphs and text on; its memory."""
     values = replace(DEFAULTS, num_train=count, num_val=1, num_test=1, max_length=max_length)
     with watched() as found:
-        synthesis.synthesize(*_data(), values, Path(out), processes)
+        synthesis.synthesize(*material(), values, Path(out), processes)
     return found
 
 

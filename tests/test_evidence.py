@@ -42,7 +42,7 @@ def test_the_lab_s_rows_differ_in_their_tokens_alone() -> None:
 
 
 def test_rows_are_measured_kept_and_told(
-    small: Params, lines: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    small: Params, lines: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "data").mkdir()
     store.write(drawn.draw(12, seed=0), tmp_path / "data" / "glyphs.h5")

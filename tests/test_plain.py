@@ -8,6 +8,7 @@ import pytest
 import torch
 import yaml
 from benchmarks import plain, plain_synthesis
+from benchmarks.material import UNVARIED
 
 from emnist_lines import model_file, synthesis, text
 from emnist_lines.glyphs.store import Glyphs
@@ -15,7 +16,7 @@ from emnist_lines.learning import LineLearner
 from emnist_lines.lines import LinesDataset, Piece
 from emnist_lines.models.decoding import greedy_decode
 from emnist_lines.models.dropout import Dropout
-from emnist_lines.params import Params, Variation
+from emnist_lines.params import Params
 from tests.conftest import ROOT
 
 
@@ -99,7 +100,7 @@ def test_composing(
         with_start_end_tokens=with_tokens,
         overlap_varies_within_line=not fresh,
         max_overlap=0.9,
-        train_variation=Variation(shift=0, stretch=0, bend=0, pen=0),
+        train_variation=UNVARIED,
     )
     composer = synthesis.composers(glyphs, documents, params)["train"]
     block = composer.compose(composer.draw(70, np.random.default_rng(0)))
