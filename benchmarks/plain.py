@@ -15,7 +15,7 @@ from emnist_lines.alphabet import END, PAD, START
 from emnist_lines.learning import LineLearner
 from emnist_lines.lines import LinesDataset
 from emnist_lines.models.dropout import Dropout
-from emnist_lines.models.line_cnn import ConvBlock
+from emnist_lines.models.line_cnn import FIRST_DROPPED, ConvBlock
 from emnist_lines.models.line_cnn_transformer import LineCNNTransformer
 
 
@@ -31,9 +31,11 @@ def restore(learner: LineLearner) -> LineLearner:
 def encode_lines(model: LineCNNTransformer, images: Tensor, widths: Tensor) -> tuple[Tensor, Tensor | None, Tensor]:
     """`LineCNNTransformer.encode` without any care for speed; (B, 28, full width) uint8 images."""
     x = images.float().unsqueeze(1) / 255
-    for block in model.line_cnn.convs:
+    for number, block in enumerate(model.line_cnn.convs):
         assert isinstance(block, ConvBlock)
         x = F.relu(block.conv(x))
+        if FIRST_DROPPED <= number < len(model.line_cnn.convs) - 1:
+            x = F.dropout(x, model.params.conv_dropout, model.training)
     hidden = F.relu(model.line_cnn.fc1(x.squeeze(2).permute(0, 2, 1)))
     features = model.line_cnn.fc2(model.line_cnn.dropout(hidden))
     if model.params.normalize_features:

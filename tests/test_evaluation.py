@@ -83,8 +83,9 @@ def test_a_row_per_line_in_the_file_s_order_whatever_the_batches(model: Path, li
     _, one, dataset = evaluate(model, lines, EVALUATE, small.machine)
     _, two, _ = evaluate(model, lines, replace(EVALUATE, batch_size=24), small.machine)
     pd.testing.assert_frame_equal(one, two, atol=1e-3)
-    assert one.columns[:5].tolist() == ["text", "prediction", "edits", "length", "confidence"]
-    assert one.columns[5:].tolist() == ["ctc_prediction", "joint_prediction"]
+    assert one.columns[:6].tolist() == ["text", "prediction", "edits", "length", "confidence", "confidences"]
+    assert one.columns[6:].tolist() == ["ctc_prediction", "joint_prediction"]
+    assert one["confidences"].str.split().str.len().tolist() == one["prediction"].str.len().tolist()
     assert one["text"].tolist() == dataset.texts
     assert one["length"].tolist() == [len(text) for text in dataset.texts]
     assert one["confidence"].between(0, 1).all()

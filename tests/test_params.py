@@ -33,7 +33,7 @@ def changed(key: str, value: Any) -> dict[str, Any]:
 def test_the_repository_s_own_values() -> None:
     values = params.load(ROOT / "params.yaml")
     synthesize = values.synthesize
-    assert (synthesize.num_train, synthesize.num_val, synthesize.num_test) == (300_000, 2_000, 2_000)
+    assert (synthesize.num_train, synthesize.num_val, synthesize.num_test) == (400_000, 2_000, 2_000)
     assert (synthesize.max_length, synthesize.min_overlap, synthesize.max_overlap) == (32, 0.0, 0.33)
     assert values.download.parts == ("test",)
     assert hash(values) == hash(params.load(ROOT / "params.yaml"))  # frozen all the way down

@@ -117,6 +117,15 @@ def test_a_missing_file_of_lines_is_one_sentence(tmp_path: Path, small: Params) 
     assert output == "error: data/lines.h5 is missing; make it with `dvc repro synthesize`\n"
 
 
+def test_a_damaged_checkpoint_is_one_sentence(lines: Path, small: Params, tmp_path: Path) -> None:
+    checkpoints = tmp_path / "checkpoints"
+    checkpoints.mkdir()
+    (checkpoints / "last.ckpt").write_bytes(b"PK, cut off")
+    with pytest.raises(UserError, match=r"last.ckpt is damaged \(.*\); delete it to train from the start"):
+        training.train(small, lines, "", checkpoints, tmp_path / "live", tmp_path / "model")
+    assert not (tmp_path / "model").exists()
+
+
 def test_the_saved_weights_are_those_of_the_best_validation(
     lines: Path, small: Params, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -54,7 +54,7 @@ class Draws:
         shares: (N, K) in [0, 1): which of its class's glyphs each character gets; K is the place in the line or, with
             one glyph per character and line, the class.
         overlaps: (N, joints) the share of each glyph that its successor covers.
-        variation: (N, max_characters, 13) how each character's glyph is varied, see `glyphs.variation`; None: not.
+        variation: (N, max_characters, variation.COUNT) how each character's glyph is varied; None: not at all.
     """
 
     starts: NDArray[np.int64]

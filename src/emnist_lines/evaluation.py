@@ -41,10 +41,10 @@ def evaluate(
     metrics["loss"] = loss
     if learner.ctc_head is not None:
         metrics["ctc"] = summary(predictions, "ctc_prediction", params)
-    if learner.ctc_head is not None and params.joint_beam > 0:
-        predictions["joint_prediction"] = read_jointly(learner, dataset, params, machine)
-        joint = {"beam": params.joint_beam, "ctc_weight": params.joint_ctc_weight}
-        metrics["joint"] = joint | summary(predictions, "joint_prediction", params)
+        if params.joint_beam > 0:
+            predictions["joint_prediction"] = read_jointly(learner, dataset, params, machine)
+            joint = {"beam": params.joint_beam, "ctc_weight": params.joint_ctc_weight}
+            metrics["joint"] = joint | summary(predictions, "joint_prediction", params)
     return metrics, predictions, dataset
 
 
@@ -91,13 +91,17 @@ def _batches(dataset: LinesDataset, size: int, machine: Machine) -> DataLoader[B
 
 
 def table(texts: list[str], learner: LineLearner) -> pd.DataFrame:
-    """One row per line: text, prediction, edits, length, confidence, and with a CTC head its prediction."""
-    columns: dict[str, list[Any]] = {"prediction": [], "confidence": [], "ctc_prediction": []}
+    """One row per line: text, prediction, edits, length, confidence, confidences, and with a CTC head its prediction.
+
+    `confidences` are those of the prediction's characters, apart by spaces.
+    """
+    columns: dict[str, list[Any]] = {"prediction": [], "confidence": [], "confidences": [], "ctc_prediction": []}
     order: list[int] = []
     for reading in learner.readings:
         order += reading.indices
-        columns["prediction"] += reading.texts
-        columns["confidence"] += reading.confidences
+        columns["prediction"] += [line.text for line in reading.texts]
+        columns["confidence"] += [line.confidence for line in reading.texts]
+        columns["confidences"] += [" ".join(f"{p:.4f}" for p in line.confidences) for line in reading.texts]
         columns["ctc_prediction"] += reading.ctc_texts or []
     frame = pd.DataFrame({name: values for name, values in columns.items() if values}, index=order).sort_index()
     frame.insert(0, "text", texts)

@@ -13,7 +13,7 @@ from torchmetrics.classification import MulticlassAccuracy
 from emnist_lines.alphabet import BLANK, PAD, SYMBOLS, decode
 from emnist_lines.lines import Batch
 from emnist_lines.metrics import CharacterErrorRate
-from emnist_lines.models.decoding import greedy_ctc, greedy_decode
+from emnist_lines.models.decoding import Text, greedy_ctc, greedy_decode, spoken
 from emnist_lines.models.line_cnn_transformer import LineCNNTransformer
 from emnist_lines.params import Model, Train
 
@@ -24,14 +24,12 @@ class Reading:
 
     Attributes:
         indices: where the lines stand in their split.
-        texts: greedy decoding's texts.
-        confidences: the probability of each text as a whole, its end included.
+        texts: greedy decoding's.
         ctc_texts: the CTC head's texts; None without one.
     """
 
     indices: list[int]
-    texts: list[str]
-    confidences: list[float]
+    texts: list[Text]
     ctc_texts: list[str] | None
 
 
@@ -104,7 +102,7 @@ class LineLearner(pl.LightningModule):
 
     def validation_step(self, batch: Batch, batch_index: int) -> None:
         loss, reading, texts = self._read(batch, self.val_acc)
-        self.val_cer.update(reading.texts, texts)
+        self.val_cer.update([line.text for line in reading.texts], texts)
         lines = len(texts)
         self.log("val_loss", loss, on_epoch=True, batch_size=_targets(batch), sync_dist=True)
         self.log("val_acc", self.val_acc, on_epoch=True, batch_size=lines)
@@ -116,7 +114,7 @@ class LineLearner(pl.LightningModule):
     def test_step(self, batch: Batch, batch_index: int) -> None:
         """As validation; the readings are kept in `readings`."""
         loss, reading, texts = self._read(batch, self.test_acc)
-        self.test_cer.update(reading.texts, texts)
+        self.test_cer.update([line.text for line in reading.texts], texts)
         lines = len(texts)
         self.log("test_loss", loss, on_epoch=True, batch_size=_targets(batch), sync_dist=True)
         self.log("test_acc", self.test_acc, on_epoch=True, batch_size=lines)
@@ -129,21 +127,17 @@ class LineLearner(pl.LightningModule):
         In 32 bits, whatever the training's precision: validation reads as evaluation does.
         """
         with torch.autocast(self.device.type, enabled=False):
-            return self._read_exactly(batch, accuracy)
-
-    def _read_exactly(self, batch: Batch, accuracy: MulticlassAccuracy) -> tuple[Tensor, Reading, list[str]]:
-        memory, mask, hidden = self.model.encode(batch.images, batch.widths)
-        logits = self.model.decode(batch.tokens[:, :-1], memory, mask).flatten(0, 1)
+            memory, mask, hidden = self.model.encode(batch.images, batch.widths)
+            logits = self.model.decode(batch.tokens[:, :-1], memory, mask).flatten(0, 1)
+            tokens, log_probs = greedy_decode(self.model, memory, mask, self.max_length)
+            ctc_texts = None
+            if self.ctc_head is not None:
+                lengths = self.model.line_cnn.valid_windows(batch.widths)
+                ctc_texts = _texts(greedy_ctc(self.ctc_head(hidden), lengths))
         target = batch.tokens[:, 1:].flatten()
-        loss = F.cross_entropy(logits.float(), target, ignore_index=PAD)
+        loss = F.cross_entropy(logits, target, ignore_index=PAD)
         accuracy(logits, target)
-        tokens, log_probs = greedy_decode(self.model, memory, mask, self.max_length)
-        ctc_texts = None
-        if self.ctc_head is not None:
-            lengths = self.model.line_cnn.valid_windows(batch.widths)
-            ctc_texts = _texts(greedy_ctc(self.ctc_head(hidden), lengths))
-        confidences = log_probs.sum(dim=1).exp().tolist()
-        reading = Reading(batch.indices.tolist(), _texts(tokens), confidences, ctc_texts)
+        reading = Reading(batch.indices.tolist(), spoken(tokens, log_probs), ctc_texts)
         return loss, reading, _texts(batch.tokens)
 
     def on_train_batch_start(self, batch: Batch, batch_index: int) -> None:

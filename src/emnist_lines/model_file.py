@@ -15,8 +15,6 @@ from emnist_lines.files import whole
 from emnist_lines.learning import LineLearner
 from emnist_lines.params import Model, Train, build
 
-LATER = {"lines_per_epoch": None, "ema_decay": 0.0}
-"""Training parameters that model files of earlier versions lack, with what those did."""
 REMEDY = "`dvc pull train` fetches the released one, `dvc repro -f train` trains another"
 
 
@@ -59,7 +57,6 @@ def load(path: Path) -> tuple[LineLearner, ModelFile]:
             weights = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (not a mapping)
         content = json.loads(metadata["about"])
         alphabet = content.pop("alphabet")
-        content["train"] = {**LATER, **content["train"]}
         about = build(ModelFile, content, "about")
     except (OSError, SafetensorError, KeyError, ValueError, TypeError, AttributeError) as error:
         raise UserError(f"{path} is no model of this project ({error}); {REMEDY}") from None

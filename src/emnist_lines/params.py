@@ -125,6 +125,7 @@ class Model:
     window_width: int
     window_stride: int
     conv_dim: int
+    conv_dropout: float
     fc_dim: int
     fc_dropout: float
     tf_dim: int
@@ -144,7 +145,7 @@ class Model:
             _require(8 <= value <= 28, f"model.{name}", "from 8 to 28 columns", value)
         _require(self.tf_dim % 2 == 0, "model.tf_dim", "even", self.tf_dim)
         _require(self.tf_dim % self.tf_heads == 0, "model.tf_dim", "a multiple of model.tf_heads", self.tf_dim)
-        _fraction("model", self, "fc_dropout", "tf_dropout", "position_dropout")
+        _fraction("model", self, "conv_dropout", "fc_dropout", "tf_dropout", "position_dropout")
 
 
 @dataclass(frozen=True)

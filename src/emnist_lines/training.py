@@ -2,6 +2,7 @@
 
 import copy
 import math
+import pickle
 import time
 from pathlib import Path
 from typing import Any
@@ -151,7 +152,8 @@ def train(params: Params, lines: Path, lines_sha256: str, checkpoints: Path, liv
         out: the model file to write.
 
     Raises:
-        UserError: the file of lines is missing, damaged or of another alphabet.
+        UserError: the file of lines is missing, damaged or of another alphabet; the checkpoint is damaged; the loss is
+            no number.
     """
     pl.seed_everything(params.train.seed, verbose=False)
     machine = params.machine
@@ -188,9 +190,18 @@ def train(params: Params, lines: Path, lines_sha256: str, checkpoints: Path, liv
     last = checkpoints / "last.ckpt"
     resume = last if last.exists() else None
     if resume is not None:
+        _require_sound(resume)
         print(f"going on from {last}", flush=True)
     trainer.fit(learner, data, ckpt_path=resume, weights_only=True)
     if trainer.is_global_zero:
         history.finish(data.train.source, trainer.precision)
         about = ModelFile(params.model, params.train, data.train.max_length, data.train.source, lines_sha256)
         model_file.save(out, history.best_weights, about)
+
+
+def _require_sound(checkpoint: Path) -> None:
+    try:
+        torch.load(checkpoint, map_location="cpu", weights_only=True)
+    except (OSError, EOFError, RuntimeError, pickle.UnpicklingError) as error:
+        reason = " ".join(str(error).split())[:80]
+        raise UserError(f"{checkpoint} is damaged ({reason}); delete it to train from the start") from None

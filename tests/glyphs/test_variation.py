@@ -1,4 +1,4 @@
-"""A varied glyph is what the polynomial and the pen say, pixel by pixel."""
+"""A varied glyph is what the field and the pen say, pixel by pixel."""
 
 from dataclasses import replace
 
@@ -9,7 +9,7 @@ from emnist_lines.glyphs import variation
 from emnist_lines.glyphs.store import Glyphs
 from emnist_lines.params import Variation
 
-MOST = Variation(shift=1.0, stretch=2.5, bend=1.5, pen=0.5)
+MOST = Variation(shift=1.0, stretch=2.5, bend=1.0, pen=0.5)
 
 
 @pytest.fixture
@@ -39,16 +39,18 @@ def test_a_shift_by_a_whole_pixel(ink: np.ndarray, name: str, axis: int) -> None
     assert np.array_equal(moved, expected)
 
 
-def test_a_polynomial_of_random_terms(ink: np.ndarray) -> None:
+def test_a_field_of_random_terms(ink: np.ndarray) -> None:
     """Against the same in floating point, one pixel at a time."""
     drawn = variation.draw((len(ink),), replace(MOST, pen=0.0), np.random.default_rng(0))
     found = variation.vary(ink, drawn).reshape(-1, 28, 28)
     for number in range(0, len(ink), 10):
-        image, (to_x, to_y) = np.pad(ink[number].reshape(28, 28).astype(float), 30), drawn[number, :12].reshape(2, 6)
+        image, (to_x, to_y) = np.pad(ink[number].reshape(28, 28).astype(float), 30), drawn[number, :-1].reshape(2, -1)
         for row in range(28):
             for column in range(28):
                 x, y = (row - 13.5) / 13.5, (column - 13.5) / 13.5
-                terms = np.array([1, x, y, x * x - 1 / 3, x * y, y * y - 1 / 3]) / variation.UNIT
+                down, right = np.pi * (row + 0.5) / 28, np.pi * (column + 0.5) / 28
+                waves = [np.cos(i * down) * np.cos(j * right) for i, j in variation.WAVES]
+                terms = np.array([1, x, y, *waves]) / variation.UNIT
                 at = np.array([row + to_x @ terms, column + to_y @ terms]) + 30
                 corner = np.floor(at).astype(int)
                 down, right = at - corner
@@ -70,7 +72,9 @@ def test_a_wider_and_a_narrower_pen(ink: np.ndarray, share: float, choose: objec
 
 def test_drawn_amounts_keep_to_their_limits() -> None:
     drawn = variation.draw((4000,), MOST, np.random.default_rng(0)) / variation.UNIT
-    limits = [*[1.0, 2.5, 2.5, 1.5, 1.5, 1.5] * 2, 0.5]
+    # half periods (0, 2), (0, 3), (1, 1), (1, 2), (1, 3), (2, 0), …
+    waves = [1, 2 / 3, 1, 2 / 3, 1 / 2, 1, 2 / 3, 1 / 2, 2 / 5, 2 / 3, 1 / 2, 2 / 5, 1 / 3]
+    limits = [*[1.0, 2.5, 2.5, *waves] * 2, 0.5]
     assert np.allclose(np.abs(drawn).max(axis=0), limits, atol=0.02)
     assert np.allclose(drawn.mean(axis=0), 0, atol=0.1)
 

@@ -7,6 +7,7 @@ import torch
 from benchmarks import plain
 
 from emnist_lines.alphabet import BLANK, END, PAD, encode
+from emnist_lines.models import decoding
 from emnist_lines.models.decoding import greedy_ctc, greedy_decode
 from emnist_lines.models.line_cnn_transformer import LineCNNTransformer
 from emnist_lines.params import Params
@@ -48,3 +49,13 @@ def test_greedy_ctc_merges_repeats_and_drops_blanks_and_padding() -> None:
     logits = torch.nn.functional.one_hot(path, 83).float()
     tokens = greedy_ctc(logits, torch.tensor([6, 4]))
     assert tokens.tolist() == [[a, a, b, PAD, PAD, PAD], [b, PAD, PAD, PAD, PAD, PAD]]
+
+
+def test_texts_come_with_the_confidence_of_each_character() -> None:
+    line = [*encode("ab"), END, PAD]
+    tokens = torch.tensor([line, [END, PAD, PAD, PAD], encode("abcd"), [BLANK, *encode("x"), END, PAD]])
+    log_probs = torch.tensor([[0.5, 0.25, 0.5, 1], [0.9, 1, 1, 1], [0.5] * 4, [0.1, 0.5, 1, 1]]).log()
+    found = decoding.spoken(tokens, log_probs)
+    assert [line.text for line in found] == ["ab", "", "abcd", "x"]
+    assert [line.confidence for line in found] == pytest.approx([0.0625, 0.9, 0.0625, 0.05])
+    assert [line.confidences for line in found] == [pytest.approx(each) for each in ([0.5, 0.25], [], [0.5] * 4, [0.5])]

@@ -1,9 +1,9 @@
 """Varied glyphs: each occurrence of a character bent and inked a little differently, as another hand might have.
 
-A glyph's pixels are moved by a polynomial of degree 2 in their place (shift; stretch, slant and turn; bend), and its
+A glyph's pixels are moved by a smooth field (shift; stretch, slant and turn; bend, a sum of low cosine waves), and its
 strokes grow or shrink (dilation and erosion). Deformed copies of what a network learns from are the method of Simard
-et al. 2003 ("Best Practices for Convolutional Neural Networks"), with a polynomial for their random field. All numbers
-are whole, so that every machine makes the same bytes.
+et al. 2003 ("Best Practices for Convolutional Neural Networks"), with waves for their blurred noise. All numbers are
+whole, so that every machine makes the same bytes.
 """
 
 import numpy as np
@@ -15,9 +15,11 @@ from emnist_lines.params import Variation
 AREA = SIZE * SIZE
 UNIT = 64
 """Of a drawn number in one pixel, and of a place between the glyph's middle and its edge."""
-TERMS = 6
+WAVES = [(i, j) for i in range(4) for j in range(4) if i + j >= 2]
+"""Half periods of each wave along a glyph's rows and columns."""
+TERMS = 3 + len(WAVES)
 COUNT = 2 * TERMS + 1
-"""Random numbers of one varied glyph: the polynomial's terms for each axis, and the pen."""
+"""Random numbers of one varied glyph: the field's terms for each axis, and the pen."""
 CHUNK = 128
 """Glyphs varied together: what they need fits the processor's cache."""
 _FINE = 16
@@ -26,19 +28,22 @@ _PADDED = SIZE + 3
 
 
 def _terms() -> NDArray[np.float32]:
-    """(6, 784) whole numbers from -64 to 64: 1, x, y, x² - 1/3, xy, y² - 1/3 of each pixel."""
-    place = np.rint((2 * np.arange(SIZE) - SIZE + 1) * (UNIT / (SIZE - 1)))
-    x, y = (axis.ravel() for axis in np.meshgrid(place, place, indexing="ij"))
-    square = [np.rint(axis * axis / UNIT - UNIT / 3) for axis in (x, y)]
-    return np.stack([np.full(AREA, UNIT), x, y, square[0], np.rint(x * y / UNIT), square[1]]).astype(np.float32)
+    """(16, 784) whole numbers from -64 to 64: 1, x, y and the waves at each pixel, x and y from -1 to 1."""
+    one, line = np.ones(SIZE), (2 * np.arange(SIZE) - SIZE + 1) / (SIZE - 1)
+    waves = np.cos(np.pi * np.arange(4)[:, None] * (np.arange(SIZE) + 0.5) / SIZE)
+    products = [(one, one), (line, one), (one, line), *[(waves[i], waves[j]) for i, j in WAVES]]
+    return np.stack([np.rint(UNIT * np.outer(*pair)).ravel() for pair in products]).astype(np.float32)
 
 
 _TERMS = _terms()
 
 
 def draw(shape: tuple[int, ...], variation: Variation, rng: np.random.Generator) -> NDArray[np.float32]:
-    """(*shape, 13) whole numbers, uniform within what `variation` allows, for glyphs to be varied by."""
-    axis = [variation.shift, variation.stretch, variation.stretch, *[variation.bend] * 3]
+    """(*shape, COUNT) whole numbers, uniform within what `variation` allows, for glyphs to be varied by.
+
+    The shorter a wave, the lower: 2 / (i + j) of `variation.bend` for (i, j) half periods.
+    """
+    axis = [variation.shift, variation.stretch, variation.stretch, *[variation.bend * 2 / (i + j) for i, j in WAVES]]
     limits = np.rint(np.array([*axis, *axis, variation.pen]) * UNIT)
     return np.rint((2 * rng.random((*shape, COUNT)) - 1) * limits).astype(np.float32)
 
@@ -48,7 +53,7 @@ def vary(ink: NDArray[np.uint8], amounts: NDArray[np.float32]) -> NDArray[np.uin
 
     Args:
         ink: (N, 784) uint8, (28, 28) glyphs; which axis comes first makes no difference to the distribution.
-        amounts: (N, 13) as `draw` returns them.
+        amounts: (N, COUNT) as `draw` returns them.
 
     Returns:
         (N, 784) uint8.
@@ -61,7 +66,7 @@ def vary(ink: NDArray[np.uint8], amounts: NDArray[np.float32]) -> NDArray[np.uin
 
 
 def _moved(ink: NDArray[np.uint8], amounts: NDArray[np.float32]) -> NDArray[np.uint8]:
-    """(N, 28, 28): each pixel takes the ink of the place that the polynomial names, bilinearly."""
+    """(N, 28, 28): each pixel takes the ink of the place that the field names, bilinearly."""
     count = len(ink)
     padded = np.zeros((count, _PADDED, _PADDED), dtype=np.uint8)
     padded[:, 1 : 1 + SIZE, 1 : 1 + SIZE] = ink.reshape(count, SIZE, SIZE)

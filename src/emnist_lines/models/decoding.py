@@ -7,7 +7,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from emnist_lines.alphabet import BLANK, END, PAD, START
+from emnist_lines.alphabet import BLANK, END, PAD, SPECIALS, START, decode
 from emnist_lines.models.line_cnn_transformer import LineCNNTransformer
 
 
@@ -126,6 +126,30 @@ def greedy_decode(
             break
         current = index
     return tokens, log_probs
+
+
+@dataclass(frozen=True)
+class Text:
+    """What was read in a line.
+
+    Attributes:
+        text: its characters.
+        confidence: the probability of the text as a whole, its end included.
+        confidences: of each character, its probability after those before it.
+    """
+
+    text: str
+    confidence: float
+    confidences: list[float]
+
+
+def spoken(tokens: Tensor, log_probs: Tensor) -> list[Text]:
+    """What `greedy_decode` returns, (B, T) each, as text."""
+    rows = zip(tokens.tolist(), log_probs.sum(dim=1).exp().tolist(), log_probs.exp().tolist(), strict=True)
+    return [
+        Text(decode(row), whole, [p for token, p in zip(row, each, strict=True) if token >= len(SPECIALS)])
+        for row, whole, each in rows
+    ]
 
 
 def greedy_ctc(logits: Tensor, lengths: Tensor) -> Tensor:

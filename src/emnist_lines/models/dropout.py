@@ -1,6 +1,7 @@
 """Dropout whose random numbers cost little on a CPU."""
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 LEVELS = 2**16
@@ -14,12 +15,17 @@ class Dropout(nn.Dropout):
 
     def forward(self, x: Tensor) -> Tensor:
         """(…) → the same shape: some elements 0, the others scaled so that the mean stays."""
-        if not self.training or self.p == 0 or x.device.type != "cpu":
-            return super().forward(x)
-        draws = torch.empty(-(-x.numel() // 4), dtype=torch.int64).random_(-(2**63), None)
-        bits = draws.view(torch.int16)[: x.numel()].view(x.shape)
-        kept = bits >= round(self.p * LEVELS) - LEVELS // 2
-        return x * kept.to(x.dtype) * (1 / (1 - self.p))
+        return dropout(x, self.p, self.training)
+
+
+def dropout(x: Tensor, p: float, training: bool) -> Tensor:
+    """`Dropout` for those places that have no module in the network's table."""
+    if not training or p == 0 or x.device.type != "cpu":
+        return F.dropout(x, p, training)
+    draws = torch.empty(-(-x.numel() // 4), dtype=torch.int64).random_(-(2**63), None)
+    bits = draws.view(torch.int16)[: x.numel()].view(x.shape)
+    kept = bits >= round(p * LEVELS) - LEVELS // 2
+    return x * kept.to(x.dtype) * (1 / (1 - p))
 
 
 def cheapen(module: nn.Module) -> None:

@@ -7,7 +7,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from emnist_lines.models.dropout import Dropout
+from emnist_lines.models.dropout import Dropout, dropout
 from emnist_lines.params import Model
 
 COLUMNS_PER_STEP = 8
@@ -15,6 +15,8 @@ COLUMNS_PER_STEP = 8
 REACH = 32
 """Columns right of a line's last window that its features can still see: what a crop must keep (see `crop_width`)."""
 HEIGHT = 28
+FIRST_DROPPED = 3
+"""The first block whose output `conv_dropout` applies to: those before hold strokes, which neighbours tell anyway."""
 
 
 class ConvBlock(nn.Module):
@@ -44,6 +46,7 @@ class LineCNN(nn.Module):
     def __init__(self, params: Model) -> None:
         super().__init__()
         dim = params.conv_dim
+        self.conv_dropout = params.conv_dropout
         self.kernel = params.window_width // COLUMNS_PER_STEP
         self.stride = params.window_stride // COLUMNS_PER_STEP
         self.convs = nn.Sequential(
@@ -77,8 +80,10 @@ class LineCNN(nn.Module):
         """
         *blocks, last = self.convs
         x = images.unsqueeze(-1).permute(0, 3, 1, 2)  # one channel, and that one last in memory
-        for block in blocks:
+        for number, block in enumerate(blocks):
             x = block(x)
+            if number >= FIRST_DROPPED:  # the channels last, as they lie in memory
+                x = dropout(x.permute(0, 2, 3, 1), self.conv_dropout, self.training).permute(0, 3, 1, 2)
         # One more window, to be dropped: for 32n - 1 of them the CPU's bfloat16 gradient of the last kernel takes in
         # memory that was never written, NaN at worst (oneDNN in torch 2.13, on processors with AMX).
         x = last(F.pad(x, (0, 1))).flatten(2)[:, :, : self.windows(images.shape[2])]
