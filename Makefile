@@ -1,18 +1,20 @@
-# setup · demo · repro · bench · test · lint. Each target sets up what it needs and is safe to repeat.
+# setup · demo · repro · bench · test · check-lock · pr-report · lint. Each target sets up what it needs and is safe to repeat.
 PYTHON ?= python3.11
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 SETUP := .venv/.complete
 
-.PHONY: help setup demo repro bench test lint
+.PHONY: help setup demo repro bench test check-lock pr-report lint
 help:  ## this list
-	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
 
-setup: $(SETUP)  ## a virtual environment in .venv with the locked dependencies
+setup: $(SETUP)  ## a virtual environment in .venv with the locked dependencies, and the released model
 $(SETUP): requirements.lock pyproject.toml
 	rm -rf .venv
 	$(PYTHON) -m venv .venv
 	pip install --quiet --requirement requirements.lock
 	pip install --quiet --no-deps --no-build-isolation --editable .
+	python -c 'import vl_convert; print(vl_convert.javascript_bundle(vl_version="5.21"))' > .venv/vega.js
+	dvc pull --quiet --allow-missing train
 	touch $@
 
 # The demonstration's experiment: drawn characters, shorter lines, fewer of them.
@@ -38,6 +40,13 @@ bench: setup  ## the fast paths against plain ones: benchmarks/results.md, half 
 
 test: setup  ## the tests, without network
 	pytest --cov --cov-report=term
+
+check-lock: setup  ## whether dvc.lock belongs to the code, parameters and metrics beside it; needs no data
+	@python .github/check_lock.py
+
+BASE ?= main
+pr-report: setup  ## Markdown tables of metrics and parameters that differ from BASE (main)
+	@python .github/pr_report.py $(BASE)
 
 lint: setup  ## style and types
 	ruff check .

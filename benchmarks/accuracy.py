@@ -15,11 +15,10 @@ import h5py
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from rapidfuzz.distance import Levenshtein
 
 from benchmarks import classifier
 from benchmarks.material import material
-from emnist_lines import params, synthesis
+from emnist_lines import analysis, params, synthesis
 from emnist_lines.alphabet import CLASSES
 from emnist_lines.errors import UserError, run
 from emnist_lines.files import whole
@@ -48,17 +47,6 @@ def folded(groups: str) -> Callable[[str], str]:
     return lambda written: "".join(same.get(character, character) for character in written)
 
 
-def errors_of(frame: pd.DataFrame) -> list[tuple[int, str, int, str, str]]:
-    """Each error: row, kind, place in the text, the character there, what was read; empty where there is none."""
-    found = []
-    for row, (written, read) in enumerate(zip(frame["text"], frame["prediction"], strict=True)):
-        for op in Levenshtein.editops(written, read).as_list():
-            kind, at, to = str(op[0]), int(op[1]), int(op[2])
-            there = "" if kind == "insert" else written[at]
-            found.append((row, kind, at, there, "" if kind == "delete" else read[to]))
-    return found
-
-
 def by_group(frame: pd.DataFrame, values: NDArray[Any], edges: list[Any]) -> list[dict[str, Any]]:
     """CER of the lines whose values lie from each edge to the next (of whole numbers: to the one below)."""
     rows = []
@@ -73,14 +61,11 @@ def by_group(frame: pd.DataFrame, values: NDArray[Any], edges: list[Any]) -> lis
 
 def reading(frame: pd.DataFrame, overlaps: NDArray[np.float32]) -> dict[str, Any]:
     """All figures that need no training."""
-    errors = errors_of(frame)
-    kinds = Counter(kind for _, kind, *_ in errors)
-    swaps = Counter((there, read) for _, kind, _, there, read in errors if kind == "replace")
-    written = Counter("".join(frame["text"]))
-    wrong = Counter(there for *_, there, _ in errors if there)
-    places = np.array([at for _, _, at, _, _ in errors])
+    errors = analysis.errors(frame)
+    kinds = Counter(error.kind for error in errors)
+    places = np.array([error.place for error in errors])
     reached = np.array([place for length in frame["length"] for place in range(length)])
-    total = int(frame["length"].sum())
+    total, characters = int(frame["length"].sum()), analysis.by_character(frame)
     several = frame["length"].to_numpy() > 1  # a single character overlaps with none
     alike = []
     for name, groups in ALIKE.items():
@@ -98,14 +83,8 @@ def reading(frame: pd.DataFrame, overlaps: NDArray[np.float32]) -> dict[str, Any
         "characters": total,
         "errors": len(errors),
         "kinds": dict(kinds),
-        "swaps": [
-            {"text": there, "read": read, "count": count, "of": written[there]}
-            for (there, read), count in swaps.most_common(FREQUENT)
-        ],
-        "by_character": [
-            {"name": c, "count": written[c], "wrong": wrong[c], "rate": round(wrong[c] / written[c], 4)}
-            for c in sorted(written, key=lambda c: (-wrong[c] / written[c], c))
-        ],
+        "swaps": analysis.confusions(frame, FREQUENT).to_dict("records"),
+        "by_character": characters.sort_values("rate", ascending=False, kind="stable").to_dict("records"),
         "alike": alike,
         "by_length": by_group(frame, frame["length"].to_numpy(), LENGTHS),
         "by_overlap": by_group(frame[several], overlaps[several], OVERLAPS),
@@ -190,7 +169,7 @@ def page(figures: dict[str, Any]) -> str:
         "",
         *_table(
             ["character", "occurs", "wrong", "share"],
-            [[_shown(row["name"]), str(row["count"]), str(row["wrong"]), f"{row['rate']:.1%}"] for row in worst],
+            [[_code(row["character"]), str(row["count"]), str(row["wrong"]), f"{row['rate']:.1%}"] for row in worst],
         ),
         "",
         "## By length, overlap and place",
@@ -207,11 +186,11 @@ def page(figures: dict[str, Any]) -> str:
 
 
 def _swap(row: dict[str, Any]) -> str:
-    return f"{_shown(row['text'])} → {_shown(row['read'])} | {row['count']} of {row['of']}"
+    return f"{_code(row['confusion'])} | {row['count']} of {row['of']}"
 
 
-def _shown(character: str) -> str:
-    return f"`{character.replace(' ', '␣')}`"
+def _code(text: str) -> str:
+    return f"`{text}`"
 
 
 def _cells(row: dict[str, Any], count: str) -> list[str]:

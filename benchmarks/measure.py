@@ -16,7 +16,7 @@ import torch
 
 from benchmarks import plain
 from benchmarks.meter import measured
-from emnist_lines import memory, model_file, params, training
+from emnist_lines import learning, memory, params, training
 from emnist_lines.learning import LineLearner
 from emnist_lines.lines import BucketSampler, LinesDataModule, LinesDataset, Piece, crop_step
 from emnist_lines.models.decoding import greedy_ctc, greedy_decode
@@ -73,7 +73,7 @@ def train(side: str, lines: str, precision: str = "auto") -> dict[str, float]:
 
 def decode(side: str, lines: str, how: str = "greedy") -> dict[str, Any]:
     """Read the train lines of a file, encoder included: greedily or (ours) by ctc or both heads jointly."""
-    learner, about = model_file.load(MODEL)
+    learner, about = learning.load(MODEL)
     dataset = LinesDataset(Path(lines), "train", crop_step(about.model))
     tokens = torch.zeros(len(dataset), dataset.max_length - 1, dtype=torch.long)
     prepare(learner, side)

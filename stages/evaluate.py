@@ -5,9 +5,12 @@ from pathlib import Path
 
 import torch
 
-from emnist_lines import errors, params, report
-from emnist_lines.evaluation import evaluate
+from emnist_lines import analysis, errors, params, report
+from emnist_lines.evaluation import evaluate, examples
 from emnist_lines.files import whole
+
+EXAMPLES = 6
+"""Test lines that are kept as pictures, one each."""
 
 
 def main() -> None:
@@ -19,14 +22,21 @@ def main() -> None:
     )
     with whole(Path("metrics/test.json")) as part:
         part.write_text(json.dumps(metrics, indent=1) + "\n")
-    with whole(Path("metrics/predictions.csv")) as part:
-        predictions.to_csv(part, index=False, lineterminator="\n")
-    shown = slice(0, values.evaluate.pictured_lines)
-    picture = report.readings(
-        lines.pixels.map[shown], lines.widths[shown], lines.texts[shown], predictions["prediction"][shown].tolist()
-    )
+    for path, table in {
+        "metrics/predictions.csv": predictions,
+        "metrics/plots/by_length.csv": analysis.by_length(predictions),
+        "metrics/plots/by_character.csv": analysis.by_character(predictions),
+        "metrics/plots/confusions.csv": analysis.confusions(predictions, most=30),
+        "metrics/plots/calibration.csv": analysis.calibration(predictions),
+    }.items():
+        with whole(Path(path)) as part:
+            table.to_csv(part, index=False, lineterminator="\n")
+    picture = report.readings(examples(predictions, lines, values.evaluate.pictured_lines))
     with whole(Path("metrics/plots/readings.png")) as part:
         picture.save(part, "png")
+    for number in range(min(EXAMPLES, len(lines))):
+        with whole(Path(f"metrics/plots/examples/{number}.png")) as part:
+            report.line(lines.pixels.map[number], lines.widths[number]).save(part, "png")
     print(
         f"test CER {metrics['cer']:.4f}, WER {metrics['wer']:.4f}, {metrics['exact_match']:.0%} of "
         f"{metrics['lines']} lines without an error; pictured in metrics/plots/readings.png"

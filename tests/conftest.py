@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 import torch
+import yaml
 
 from emnist_lines import corpus, params, synthesis, text
 from emnist_lines.glyphs import drawn
@@ -55,4 +56,23 @@ def lines(
     """A small file of lines."""
     path = tmp_path_factory.mktemp("lines") / "lines.h5"
     synthesis.synthesize(glyphs, documents, small.synthesize, path)
+    return path
+
+
+@pytest.fixture(scope="session")
+def released() -> Path:
+    """The released model, where the repository's own DVC remote keeps it."""
+    lock = yaml.safe_load((ROOT / "dvc.lock").read_text(encoding="utf-8"))
+    (md5,) = (out["md5"] for out in lock["stages"]["train"]["outs"] if out["path"].endswith(".safetensors"))
+    return ROOT / "released" / "files" / "md5" / md5[:2] / md5[2:]
+
+
+@pytest.fixture(scope="session")
+def drawn_lines(
+    glyphs: Glyphs, documents: list[text.Document], small: Params, tmp_path_factory: pytest.TempPathFactory
+) -> Path:
+    """A file of drawn lines as long as those that the released model was trained on."""
+    path = tmp_path_factory.mktemp("drawn_lines") / "lines.h5"
+    wanted = replace(small.synthesize, max_length=32, num_train=1, num_val=1, num_test=64)
+    synthesis.synthesize(glyphs, documents, wanted, path)
     return path

@@ -22,16 +22,6 @@ def frame(*rows: tuple[str, str, int]) -> pd.DataFrame:
 READ = frame(("Cat Oil", "cat 0il", 2), ("to", "too", 1), ("see", "sc", 2), ("x", "x", 0))
 
 
-def test_errors_stand_where_they_were_made() -> None:
-    assert accuracy.errors_of(READ) == [
-        (0, "replace", 0, "C", "c"),
-        (0, "replace", 4, "O", "0"),
-        (1, "insert", 2, "", "o"),
-        (2, "replace", 1, "e", "c"),
-        (2, "delete", 2, "e", ""),
-    ]
-
-
 def test_figures_of_known_readings() -> None:
     found = accuracy.reading(READ, np.array([0.1, 0.2, 0.3, 0.0], dtype=np.float32))
     assert (found["lines"], found["characters"], found["errors"]) == (4, 13, 5)
@@ -41,9 +31,10 @@ def test_figures_of_known_readings() -> None:
     assert alike["upper and lower case"] == round(4 / 13, 4)
     assert alike["`0 O o`"] == round(4 / 13, 4)
     assert alike["all of these"] == round(3 / 13, 4)
-    characters = {row["name"]: (row["count"], row["wrong"]) for row in found["by_character"]}
+    characters = {row["character"]: (row["count"], row["wrong"]) for row in found["by_character"]}
     assert characters["e"] == (2, 2)
     assert characters["t"] == (2, 0)
+    assert {row["confusion"] for row in found["swaps"]} == {"C → c", "O → 0", "· → o", "e → c", "e → ·"}
     assert sum(row["characters"] for row in found["by_place"]) == 13
     assert found["by_place"][0]["cer"] == round(1 / 4, 4)
     assert [row["lines"] for row in found["by_length"]] == [3, 1, 0, 0, 0, 0]

@@ -1,12 +1,17 @@
 """The command line says what happened, or what went wrong, in words."""
 
+import io
 import json
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
+from PIL import Image
 
 from emnist_lines import cli
+from emnist_lines.lines import LinesDataset
+from emnist_lines.reader import Reader
 
 RATES = {"cer": 0.0512, "wer": 0.2, "exact_match": 0.625, "interval": {"cer": [0.04, 0.06]}}
 METRICS: dict[str, Any] = {"source": "drawn", "lines": 200, "characters": 3000, **RATES}
@@ -36,3 +41,105 @@ def test_no_metrics_is_one_sentence(tmp_path: Path, capsys: pytest.CaptureFixtur
     assert captured.out == ""
     assert captured.err.startswith(f"error: {tmp_path}/test.json holds no metrics (")
     assert captured.err.count("\n") == 1
+
+
+@pytest.fixture(scope="module")
+def folder(drawn_lines: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Three lines as pictures, and a file that is none."""
+    folder = tmp_path_factory.mktemp("pictures")
+    dataset = LinesDataset(drawn_lines, "test", step=8)
+    for number, suffix in enumerate(("png", "webp", "bmp")):
+        image = Image.fromarray(np.array(dataset.pixels.map[number, :, : dataset.widths[number]]))
+        image.save(folder / f"{number}.{suffix}", **({"lossless": True} if suffix == "webp" else {}))
+    (folder / "notes.txt").write_text("not to be read")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def wanted(folder: Path, released: Path) -> list[str]:
+    return [text.text for text in Reader(released).read_all(folder / name for name in ("0.png", "1.webp", "2.bmp"))]
+
+
+@pytest.fixture(autouse=True)
+def _released(released: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("EMNIST_LINES_MODEL", str(released))
+
+
+def test_reading_a_folder(folder: Path, wanted: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    cli.main(["read", str(folder)])
+    out, err = capsys.readouterr()
+    rows = [line.split("\t") for line in out.splitlines()]
+    assert [row[0] for row in rows] == [str(folder / name) for name in ("0.png", "1.webp", "2.bmp")]
+    assert [row[1] for row in rows] == wanted
+    assert all(0 <= float(row[2]) <= 1 for row in rows)
+    assert err == ""
+
+
+def test_reading_as_json(folder: Path, wanted: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    cli.main(["read", str(folder / "2.bmp"), str(folder / "0.png"), "--json"])
+    found = json.loads(capsys.readouterr().out)
+    assert [row["text"] for row in found] == [wanted[2], wanted[0]]
+    assert [row["file"] for row in found] == [str(folder / "2.bmp"), str(folder / "0.png")]
+    for row in found:
+        assert "".join(c["character"] for c in row["characters"]) == row["text"]
+        assert all(row["confidence"] <= c["confidence"] + 1e-4 for c in row["characters"])
+
+
+def test_reading_standard_input(
+    folder: Path, wanted: list[str], capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO((folder / "0.png").read_bytes())))
+    cli.main(["read", "-"])
+    assert capsys.readouterr().out.startswith(f"-\t{wanted[0]}\t")
+
+
+def test_what_cannot_be_read_is_told_and_the_rest_is_read(
+    folder: Path, wanted: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "broken.png").write_bytes((folder / "0.png").read_bytes()[:60])
+    arguments = [
+        tmp_path / "none.png",
+        folder / "notes.txt",
+        tmp_path / "broken.png",
+        tmp_path / "empty",
+        folder / "0.png",
+    ]
+    with pytest.raises(SystemExit) as raised:
+        cli.main(["read", *map(str, arguments)])
+    assert raised.value.code == 1
+    out, err = capsys.readouterr()
+    assert out.startswith(f"{folder / '0.png'}\t{wanted[0]}\t")
+    assert out.count("\n") == 1
+    told = err.splitlines()
+    assert len(told) == 4
+    assert all(line.startswith("error: ") for line in told)
+    for path, words in (
+        ("none", "does not exist"),
+        ("notes", "is no picture"),
+        ("broken", "cannot be"),
+        ("empty", "holds no"),
+    ):
+        assert any(path in line and words in line for line in told)
+
+
+def test_a_model_that_is_none_is_one_sentence(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as raised:
+        cli.main(["read", str(folder / "0.png"), "--model", str(folder / "0.png")])
+    assert raised.value.code == 1
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert err.startswith(f"error: {folder / '0.png'} is no model of this project (")
+    assert err.count("\n") == 1
+
+
+@pytest.mark.parametrize("command", [[], ["read"], ["export"], ["demo"], ["summary"]])
+def test_help_explains_each_argument(command: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as raised:
+        cli.main([*command, "--help"])
+    assert raised.value.code == 0
+    page = capsys.readouterr().out
+    for word in {"read": ["IMAGE", "--json", "--model"], "export": ["--onnx FILE"], "demo": ["--port"]}.get(
+        "".join(command), []
+    ):
+        assert word in page

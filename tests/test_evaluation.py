@@ -10,8 +10,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from emnist_lines import model_file, training
-from emnist_lines.evaluation import evaluate, summary
+from emnist_lines import learning, training
+from emnist_lines.evaluation import evaluate, examples, ranked, summary
 from emnist_lines.params import Evaluate, Params
 
 EVALUATE = Evaluate(7, bootstrap_samples=500, bootstrap_seed=0, pictured_lines=3, joint_beam=3, joint_ctc_weight=0.3)
@@ -112,5 +112,20 @@ def test_without_a_ctc_head_there_is_no_ctc(lines: Path, small: Params, tmp_path
     metrics, predictions, _ = evaluate(tmp_path / "model", lines, EVALUATE, small.machine)
     assert not {"ctc", "joint"} & set(metrics)
     assert "ctc_prediction" not in predictions
-    learner, _ = model_file.load(tmp_path / "model")
+    learner, _ = learning.load(tmp_path / "model")
     assert learner.ctc_head is None
+
+
+def test_examples_are_the_best_the_middle_and_the_worst(model: Path, lines: Path, small: Params) -> None:
+    _, predictions, dataset = evaluate(model, lines, EVALUATE, small.machine)
+    rows = ranked(predictions)
+    rate = (predictions["edits"] / predictions["length"])[rows].to_numpy()
+    assert (np.diff(rate) >= 0).all()
+    assert predictions["length"][rows].min() >= predictions["length"].mean()
+    found = examples(predictions, dataset, 6)
+    assert {name: len(shown) for name, shown in found.items()} == {"Best": 2, "Typical": 2, "Worst": 2}
+    best, worst = found["Best"][0], found["Worst"][-1]
+    assert (best.text, worst.text) == tuple(predictions["text"][[rows[0], rows[-1]]])
+    assert np.array_equal(best.image, dataset.pixels.map[rows[0], :, : dataset.widths[rows[0]]])
+    assert len(best.confidences) == len(best.prediction)
+    assert len(examples(predictions.iloc[rows[:2]].reset_index(drop=True), dataset, 6)["Best"]) == 0

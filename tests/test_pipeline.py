@@ -12,6 +12,7 @@ import pytest
 import yaml
 from PIL import Image
 
+from tests import browsers
 from tests.conftest import ROOT
 
 SMALL = {
@@ -23,12 +24,16 @@ SMALL = {
 }
 
 
+def environment() -> dict[str, str]:
+    """This process's, with its own programs first, few threads and no mirror."""
+    own = {**os.environ, "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}", "OMP_NUM_THREADS": "2"}
+    own.pop("EMNIST_LINES_MIRROR", None)
+    return own
+
+
 def run(folder: Path, *command: str) -> str:
     """The command's output; it must succeed."""
-    binaries = Path(sys.executable).parent
-    environment = {**os.environ, "PATH": f"{binaries}:{os.environ['PATH']}", "OMP_NUM_THREADS": "2"}
-    environment.pop("EMNIST_LINES_MIRROR", None)
-    done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, timeout=400)
+    done = subprocess.run(command, cwd=folder, env=environment(), capture_output=True, text=True, timeout=400)
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout + done.stderr
 
@@ -52,6 +57,8 @@ def repository(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for section, values in SMALL.items():
         params[section].update(values)
     (folder / "params.yaml").write_text(yaml.safe_dump(params))
+    (folder / ".venv").mkdir()
+    (folder / ".venv" / "vega.js").symlink_to(ROOT / ".venv" / "vega.js")  # where `make setup` puts it
     run(folder, "git", "init", "-q")
     commit(folder, "files and small parameters")
     run(folder, "dvc", "repro")
@@ -109,12 +116,128 @@ def test_a_report_s_parameter_repeats_only_the_evaluation(repository: Path) -> N
     run(repository, "git", "checkout", "-q", ".")
 
 
-def test_plots_show_draws_the_curves(repository: Path) -> None:
+IMAGES = ("metrics_plots_lines_png", "metrics_plots_readings_png")
+PLOTS = {
+    "Loss": ("epoch", "loss (nats per token)"),
+    "Character_error_rate_on_the_validation_lines": ("epoch", "CER (edits per character)"),
+    "Accuracy_of_single_tokens": ("epoch", "share that is right"),
+    "Learning_rate": ("epoch", "learning rate at its end"),
+    "Time": ("epoch", "time since the start (minutes)"),
+    "Characters_of_the_test_lines": ("occurrences", "character"),
+    "metrics_predictions_csv": ("length of the line (characters)", "edits"),
+    "metrics_plots_by_length_csv": ("CER (edits per character)", "length of the line (characters)"),
+    "metrics_plots_by_character_csv": ("share not read (of the character's occurrences)", "character"),
+    "metrics_plots_confusions_csv": ("occurrences", "text → reading"),
+    "metrics_plots_calibration_csv": ("confidence of a character (probability)", "share that is right"),
+}
+"""Each plot of the page, with the labels of its axes."""
+
+
+LOOK = """canvas => {
+    const pixels = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height).data
+    return [canvas.width, canvas.height, new Set(new Uint32Array(pixels.buffer)).size]
+}"""
+"""A canvas's width, height and number of colours."""
+
+
+def check_page(repository: Path, revisions: int) -> None:
+    """The page of `dvc plots` draws each plot and picture, for each revision, without the network."""
+    with browsers.page() as (page, problems):
+        page.goto((repository / "dvc_plots" / "index.html").as_uri())
+        for name, labels in PLOTS.items():
+            plot = page.locator(f"#{name}")
+            plot.locator("canvas").first.wait_for()
+            width, height, colours = plot.locator("canvas").first.evaluate(LOOK)
+            assert min(width, height) > 80, name
+            assert colours > 3, f"{name} is empty"
+            source = plot.locator("script").first.text_content() or ""
+            for label in labels:
+                assert json.dumps(label)[1:-1] in source, f"{name} says nowhere {label!r}"
+        for name in IMAGES:
+            pictures = page.locator(f"#{name} img")
+            assert pictures.count() == revisions
+            assert all(pictures.nth(n).evaluate("i => i.complete && i.naturalWidth > 100") for n in range(revisions))
+        assert problems == []
+
+
+def test_the_page_of_plots(repository: Path) -> None:
     run(repository, "dvc", "plots", "show")
-    page = (repository / "dvc_plots" / "index.html").read_text(encoding="utf-8")
-    for title in ("Loss", "Character error rate on the validation lines", "readings.png", "lines.png"):
-        assert title in page
+    check_page(repository, revisions=1)
     shutil.rmtree(repository / "dvc_plots")
+
+
+def test_two_runs_on_one_page(repository: Path) -> None:
+    commit(repository, "a run to compare with")
+    run(repository, "dvc", "exp", "run", "--name", "other", "--set-param", "evaluate.pictured_lines=6")
+    run(repository, "dvc", "plots", "diff", "HEAD", "workspace")
+    check_page(repository, revisions=2)
+    shutil.rmtree(repository / "dvc_plots")
+    run(repository, "git", "checkout", "-q", ".")
+
+
+def script(repository: Path, name: str, *arguments: str) -> tuple[int, str, str]:
+    done = subprocess.run(
+        [sys.executable, f".github/{name}.py", *arguments],
+        cwd=repository,
+        capture_output=True,
+        text=True,
+        check=False,
+        env=environment(),
+    )
+    return done.returncode, done.stdout, done.stderr
+
+
+def test_a_stale_lock_fails_the_check(repository: Path) -> None:
+    assert script(repository, "check_lock")[0] == 0
+    clone = repository.with_name("clone")
+    run(repository, "git", "clone", "-q", str(repository), str(clone))  # without data/ and models/
+    assert script(clone, "check_lock") == (0, "dvc.lock belongs to the code and the parameters beside it\n", "")
+    for name, old, new, told in (
+        (
+            "params.yaml",
+            "max_epochs: 2",
+            "max_epochs: 3",
+            "train: changed deps: params.yaml.train.max_epochs (modified)",
+        ),
+        (
+            "src/emnist_lines/metrics.py",
+            "Levenshtein",
+            "Levenshtein ",
+            "train: changed deps: src/emnist_lines/metrics.py",
+        ),
+        ("metrics/test.json", '"lines": 16', '"lines": 17', "evaluate: changed outs: metrics/test.json (modified)"),
+        ("dvc.yaml", "python stages/train.py", "python -u stages/train.py", "train: changed command"),
+    ):
+        content = (clone / name).read_text(encoding="utf-8")
+        assert old in content
+        (clone / name).write_text(content.replace(old, new), encoding="utf-8")
+        code, _, error = script(clone, "check_lock")
+        assert code == 1
+        assert told in error
+        assert "error: dvc.lock is not of this code and these parameters" in error
+        (clone / name).write_text(content, encoding="utf-8")
+    lock = yaml.safe_load((clone / "dvc.lock").read_text())
+    (dep,) = (dep for dep in lock["stages"]["train"]["deps"] if dep["path"] == "data/lines.h5")
+    dep["md5"] = "0" * 32
+    (clone / "dvc.lock").write_text(yaml.safe_dump(lock))
+    assert "train: it ran on another data/lines.h5 than the lock says was made" in script(clone, "check_lock")[2]
+
+
+def test_the_report_of_a_pull_request(repository: Path) -> None:
+    commit(repository, "the base")
+    run(repository, "dvc", "exp", "run", "--set-param", "evaluate.bootstrap_samples=21")
+    code, report, _ = script(repository, "pr_report", "HEAD")
+    assert code == 0
+    assert report.startswith("## What this does to the experiment\n\nAgainst `HEAD` (")
+    metrics, parameters = report.split("### Parameters")
+    cells = [[cell.strip() for cell in row.split("|")[1:-1]] for row in parameters.splitlines() if row.startswith("|")]
+    assert ["params.yaml", "evaluate.bootstrap_samples", "20", "21"] in cells
+    assert "### Metrics" in metrics
+    run(repository, "git", "checkout", "-q", ".")
+    assert script(repository, "pr_report", "HEAD")[1].count("No change.") == 2
+    code, out, error = script(repository, "pr_report", "--no-such")
+    assert (code, out) == (1, "")
+    assert error == "error: there is no Git revision '--no-such' to compare with; give one with BASE=…\n"
 
 
 def test_a_mistake_in_the_parameters_is_one_sentence(repository: Path) -> None:

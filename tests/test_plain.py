@@ -6,25 +6,16 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-import yaml
 from benchmarks import plain, plain_synthesis
 from benchmarks.material import UNVARIED
 
-from emnist_lines import model_file, synthesis, text
+from emnist_lines import learning, synthesis, text
 from emnist_lines.glyphs.store import Glyphs
 from emnist_lines.learning import LineLearner
 from emnist_lines.lines import LinesDataset, Piece
 from emnist_lines.models.decoding import greedy_decode
 from emnist_lines.models.dropout import Dropout
 from emnist_lines.params import Params
-from tests.conftest import ROOT
-
-
-def released() -> Path:
-    """The released model, where the repository's own DVC remote keeps it."""
-    lock = yaml.safe_load((ROOT / "dvc.lock").read_text(encoding="utf-8"))
-    (md5,) = (out["md5"] for out in lock["stages"]["train"]["outs"] if out["path"].endswith(".safetensors"))
-    return ROOT / "released" / "files" / "md5" / md5[:2] / md5[2:]
 
 
 @pytest.fixture(scope="module")
@@ -80,13 +71,9 @@ def test_reading_with_random_weights(learner: LineLearner, lines: Path) -> None:
     check_reading(learner, LinesDataset(lines, "test", step=64), 24)
 
 
-def test_reading_with_the_released_model(
-    glyphs: Glyphs, documents: list[text.Document], small: Params, tmp_path: Path
-) -> None:
-    learner, about = model_file.load(released())
-    wanted = replace(small.synthesize, max_length=about.max_length, num_train=1, num_val=1, num_test=64)
-    synthesis.synthesize(glyphs, documents, wanted, tmp_path / "lines.h5")
-    check_reading(learner, LinesDataset(tmp_path / "lines.h5", "test", step=64), 64)
+def test_reading_with_the_released_model(released: Path, drawn_lines: Path) -> None:
+    learner, _ = learning.load(released)
+    check_reading(learner, LinesDataset(drawn_lines, "test", step=64), 64)
 
 
 @pytest.mark.parametrize("fresh", [True, False])

@@ -17,7 +17,7 @@ import torch
 import yaml
 from safetensors.torch import load_file
 
-from emnist_lines import model_file, training
+from emnist_lines import learning, model_file, training
 from emnist_lines.errors import UserError
 from emnist_lines.learning import LineLearner
 from emnist_lines.lines import Batch, LinesDataset
@@ -150,7 +150,7 @@ def test_the_saved_weights_are_those_of_the_best_validation(
     metrics = json.loads((tmp_path / "live" / "metrics.json").read_text())
     assert metrics["precision"] == training.precision("auto", small.machine)
     assert (metrics["source"], metrics["epochs"], metrics["best"]["epoch"]) == ("drawn", 3, 2)
-    learner, about = model_file.load(out)
+    learner, about = learning.load(out)
     assert (about.model, about.train, about.max_length) == (small.model, small.train, 10)
     assert (about.source, about.lines_sha256) == ("drawn", "hash")
     assert not learner.training
@@ -292,7 +292,7 @@ def test_a_model_file_has_the_same_bytes_in_every_process(lines: Path, small: Pa
     model_file.save(tmp_path / "0", learner.state_dict(), about)
     again = "import sys; from pathlib import Path; from safetensors.torch import load_file; "
     again += "from emnist_lines import model_file as m; out = Path(sys.argv[1]); source = out.with_name('0'); "
-    again += "m.save(out, load_file(source), m.load(source)[1])"
+    again += "m.save(out, load_file(source), m.read(source)[1])"
     for number in "123":
         subprocess.run([sys.executable, "-c", again, str(tmp_path / number)], check=True)
         assert (tmp_path / number).read_bytes() == (tmp_path / "0").read_bytes()
@@ -305,7 +305,7 @@ def test_another_alphabet_is_one_sentence(small: Params, tmp_path: Path, monkeyp
     model_file.save(tmp_path / "model", learner.state_dict(), about)
     monkeypatch.undo()
     with pytest.raises(UserError, match="was trained for another alphabet"):
-        model_file.load(tmp_path / "model")
+        learning.load(tmp_path / "model")
 
 
 def test_a_damaged_model_file_is_one_sentence(tmp_path: Path) -> None:
@@ -316,3 +316,13 @@ def test_a_damaged_model_file_is_one_sentence(tmp_path: Path) -> None:
             model_file.load(path)
     with pytest.raises(UserError, match=r"is no model of this project"):
         model_file.load(tmp_path / "missing.safetensors")
+
+
+def test_a_model_file_of_other_layers_is_one_sentence(small: Params, tmp_path: Path) -> None:
+    path = tmp_path / "model.safetensors"
+    weights = LineLearner(small.model, small.train, 10, total_steps=1).state_dict()
+    about = model_file.ModelFile(replace(small.model, fc_dim=64), small.train, 10, "drawn", "hash")
+    model_file.save(path, weights, about)
+    for load in (model_file.load, learning.load):
+        with pytest.raises(UserError, match="has other layers than its parameters say"):
+            load(path)

@@ -10,13 +10,15 @@ import pytorch_lightning as pl
 from numpy.typing import NDArray
 from torch.utils.data import DataLoader
 
-from emnist_lines import memory, model_file
+from emnist_lines import learning, memory
 from emnist_lines.alphabet import decode
+from emnist_lines.analysis import calibration_error
 from emnist_lines.learning import LineLearner
 from emnist_lines.lines import Batch, BucketSampler, LinesDataset, crop_step, loader
 from emnist_lines.metrics import edit_distance
 from emnist_lines.models.joint import joint_decode
 from emnist_lines.params import Evaluate, Machine
+from emnist_lines.report import Shown
 
 CONFIDENCE = 0.95
 
@@ -32,13 +34,13 @@ def evaluate(
     Raises:
         UserError: a file is missing, damaged or does not fit the other.
     """
-    learner, about = model_file.load(model)
+    learner, about = learning.load(model)
     memory.keep_freed()
     dataset = LinesDataset(lines, "test", crop_step(about.model))
     loss = read(learner, dataset, params.batch_size, machine)
     predictions = table(dataset.texts, learner)
     metrics: dict[str, Any] = {"source": dataset.source, **summary(predictions, "prediction", params)}
-    metrics["loss"] = loss
+    metrics |= {"loss": loss, "calibration_error": round(calibration_error(predictions), 5)}
     if learner.ctc_head is not None:
         metrics["ctc"] = summary(predictions, "ctc_prediction", params)
         if params.joint_beam > 0:
@@ -109,6 +111,31 @@ def table(texts: list[str], learner: LineLearner) -> pd.DataFrame:
     frame.insert(3, "length", [len(text) for text in texts])
     frame["confidence"] = frame["confidence"].round(4)
     return frame
+
+
+def ranked(frame: pd.DataFrame) -> list[int]:
+    """Rows from the best read line to the worst: by error rate, then by confidence.
+
+    Only lines at least as long as the mean count: short ones are either right or wholly wrong.
+    """
+    long = frame[frame["length"] >= frame["length"].mean()]
+    by = long.assign(rate=long["edits"] / long["length"])
+    ordered = by.sort_values(["rate", "confidence"], ascending=[True, False], kind="stable")
+    return [int(row) for row in ordered.index]
+
+
+def examples(frame: pd.DataFrame, lines: LinesDataset, count: int) -> dict[str, list[Shown]]:
+    """The best, typical and worst readings, `count` in all as far as there are."""
+    rows = ranked(frame)
+    each = min(-(-count // 3), len(rows) // 3)
+    places = {"Best": 0, "Typical": (len(rows) - each) // 2, "Worst": len(rows) - each}
+    return {name: [_shown(frame, lines, row) for row in rows[place : place + each]] for name, place in places.items()}
+
+
+def _shown(frame: pd.DataFrame, lines: LinesDataset, row: int) -> Shown:
+    text, prediction, each = (str(frame[name][row]) for name in ("text", "prediction", "confidences"))
+    image = np.array(lines.pixels.map[row, :, : lines.widths[row]])
+    return Shown(image, text, prediction, float(frame["confidence"][row]), [float(p) for p in each.split()])
 
 
 def _edits(frame: pd.DataFrame, column: str) -> list[int]:

@@ -1,6 +1,7 @@
 """What training minimises, and what validation and test measure, as a LightningModule."""
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -10,9 +11,11 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torchmetrics.classification import MulticlassAccuracy
 
+from emnist_lines import model_file
 from emnist_lines.alphabet import BLANK, PAD, SYMBOLS, decode
 from emnist_lines.lines import Batch
 from emnist_lines.metrics import CharacterErrorRate
+from emnist_lines.model_file import ModelFile
 from emnist_lines.models.decoding import Text, greedy_ctc, greedy_decode, spoken
 from emnist_lines.models.line_cnn_transformer import LineCNNTransformer
 from emnist_lines.params import Model, Train
@@ -137,7 +140,7 @@ class LineLearner(pl.LightningModule):
         target = batch.tokens[:, 1:].flatten()
         loss = F.cross_entropy(logits, target, ignore_index=PAD)
         accuracy(logits, target)
-        reading = Reading(batch.indices.tolist(), spoken(tokens, log_probs), ctc_texts)
+        reading = Reading(batch.indices.tolist(), spoken(tokens, log_probs, self.params.label_smoothing), ctc_texts)
         return loss, reading, _texts(batch.tokens)
 
     def on_train_batch_start(self, batch: Batch, batch_index: int) -> None:
@@ -157,6 +160,18 @@ class LineLearner(pl.LightningModule):
             optimizer, params.learning_rate, self.total_steps, pct_start=params.warmup_fraction
         )
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
+
+
+def load(path: Path) -> tuple[LineLearner, ModelFile]:
+    """A saved model with its CTC head, in evaluation mode, and what its file says.
+
+    Raises:
+        UserError: the file is missing, damaged, or of another alphabet or network.
+    """
+    weights, about = model_file.read(path)
+    learner = LineLearner(about.model, about.train, about.max_length, total_steps=1)
+    model_file.fill(learner, weights, path)
+    return learner.eval(), about
 
 
 def _targets(batch: Batch) -> int:

@@ -7,14 +7,16 @@ from pathlib import Path
 
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
-from torch import Tensor
+from torch import Tensor, nn
 
 from emnist_lines.alphabet import SYMBOLS
 from emnist_lines.errors import UserError
 from emnist_lines.files import whole
-from emnist_lines.learning import LineLearner
+from emnist_lines.models.line_cnn_transformer import LineCNNTransformer
 from emnist_lines.params import Model, Train, build
 
+PREFIX = "model."
+"""Of the network's weights; others belong to what only training and evaluation need (`LineLearner`)."""
 REMEDY = "`dvc pull train` fetches the released one, `dvc repro -f train` trains another"
 
 
@@ -45,11 +47,11 @@ def save(path: Path, weights: dict[str, Tensor], about: ModelFile) -> None:
         save_file({name: tensor.contiguous() for name, tensor in weights.items()}, part, metadata)
 
 
-def load(path: Path) -> tuple[LineLearner, ModelFile]:
-    """The learner, in evaluation mode, and what its file says.
+def read(path: Path) -> tuple[dict[str, Tensor], ModelFile]:
+    """The weights by name, and what the file says of itself.
 
     Raises:
-        UserError: the file is missing, damaged, or of another alphabet or network.
+        UserError: the file is missing, damaged, or of another alphabet.
     """
     try:
         with safe_open(path, "pt") as file:
@@ -62,9 +64,29 @@ def load(path: Path) -> tuple[LineLearner, ModelFile]:
         raise UserError(f"{path} is no model of this project ({error}); {REMEDY}") from None
     if tuple(alphabet) != SYMBOLS:
         raise UserError(f"{path} was trained for another alphabet; {REMEDY}")
-    learner = LineLearner(about.model, about.train, about.max_length, total_steps=1)
+    return weights, about
+
+
+def fill(module: nn.Module, weights: dict[str, Tensor], path: Path) -> None:
+    """Put weights, by name, into a network that was built as their file `path` says.
+
+    Raises:
+        UserError: they are of other layers.
+    """
     try:
-        learner.load_state_dict(weights)
+        module.load_state_dict(weights)
     except RuntimeError:
         raise UserError(f"{path} has other layers than its parameters say; {REMEDY}") from None
-    return learner.eval(), about
+
+
+def load(path: Path) -> tuple[LineCNNTransformer, ModelFile]:
+    """The network alone, in evaluation mode, and what its file says.
+
+    Raises:
+        UserError: the file is missing, damaged, or of another alphabet or network.
+    """
+    weights, about = read(path)
+    network = LineCNNTransformer(about.model)
+    inside = {name.removeprefix(PREFIX): tensor for name, tensor in weights.items() if name.startswith(PREFIX)}
+    fill(network, inside, path)
+    return network.eval(), about

@@ -1,72 +1,128 @@
 """Pictures for people: lines with their transcripts, and lines with what was read in them."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 from rapidfuzz.distance import Levenshtein
 
-INK, PAPER, GREY, WRONG = (20, 20, 20), (255, 255, 255), (120, 120, 120), (200, 30, 30)
+Colour = tuple[int, int, int]
+INK, PAPER, GREY, WRONG, DOUBT = (20, 20, 20), (255, 255, 255), (120, 120, 120), (200, 30, 30), (235, 140, 0)
 SCALE = 2  # a line's pixels in the picture
 TEXT_SIZE = 24
+HEADING_SIZE = 30
 MARGIN = 16
+UNDERLINE = 4
 GAP = "_"  # where a character is missing
+
+
+@dataclass(frozen=True)
+class Run:
+    """Characters in one colour; with `doubt`, 0 to 1, an underline that is the longer the less sure they are."""
+
+    text: str
+    colour: Colour
+    doubt: float = 0.0
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One line's place in a picture: its image (28, W) uint8, and rows of text below; a heading may stand above."""
+
+    image: NDArray[np.uint8]
+    rows: list[list[Run]] = field(default_factory=list)
+    heading: str = ""
 
 
 def preview(images: NDArray[np.uint8], widths: NDArray[np.int32], texts: Sequence[str]) -> Image.Image:
     """Lines (N, 28, W), each with its transcript below."""
-    return _stack([(_line(i, w), [[(t, GREY)]]) for i, w, t in zip(images, widths, texts, strict=True)])
+    return _stack([Entry(_cut(i, w), [[Run(t, GREY)]]) for i, w, t in zip(images, widths, texts, strict=True)])
 
 
-def readings(
-    images: NDArray[np.uint8], widths: NDArray[np.int32], texts: Sequence[str], predictions: Sequence[str]
-) -> Image.Image:
-    """Lines (N, 28, W), below each the truth and below that the prediction, its wrong characters in red."""
-    return _stack(
-        [
-            (_line(image, width), [[(text, GREY)], mark(text, prediction)])
-            for image, width, text, prediction in zip(images, widths, texts, predictions, strict=True)
-        ]
-    )
+def line(image: NDArray[np.uint8], width: int) -> Image.Image:
+    """One line (28, W) as written on paper, dark on light."""
+    return Image.fromarray(255 - _cut(image, width))
 
 
-def mark(text: str, prediction: str) -> list[tuple[str, tuple[int, int, int]]]:
-    """The prediction in runs of right and wrong characters; a dot stands where a character was left out."""
+@dataclass(frozen=True)
+class Shown:
+    """A line to be pictured with its reading.
+
+    Attributes:
+        image: (28, W) uint8, white ink on black.
+        text: what stands there.
+        prediction: what was read.
+        confidence: of the prediction as a whole.
+        confidences: of each of its characters.
+    """
+
+    image: NDArray[np.uint8]
+    text: str
+    prediction: str
+    confidence: float
+    confidences: Sequence[float]
+
+
+def readings(groups: dict[str, list[Shown]]) -> Image.Image:
+    """Lines under headings; below each the truth and the prediction, its wrong characters in red, unsure ones
+    underlined, with its confidence."""
+    entries = []
+    for heading, lines in groups.items():
+        for number, line in enumerate(lines):
+            read = [*mark(line.text, line.prediction, line.confidences), Run(f"   {line.confidence:.0%}", GREY)]
+            rows = [[Run(line.text, GREY)], read]
+            entries.append(Entry(line.image, rows, heading if number == 0 else ""))
+    return _stack(entries)
+
+
+def mark(text: str, prediction: str, confidences: Sequence[float]) -> list[Run]:
+    """The prediction, wrong characters in red, with a gap where one was left out, and each one's doubt."""
     runs = []
     for op in Levenshtein.opcodes(text, prediction):
-        piece = prediction[op.dest_start : op.dest_end] or GAP * (op.src_end - op.src_start)
-        runs.append((piece, INK if op.tag == "equal" else WRONG))
+        colour = INK if op.tag == "equal" else WRONG
+        if op.tag == "delete":
+            runs.append(Run(GAP * (op.src_end - op.src_start), WRONG))
+        for at in range(op.dest_start, op.dest_end):
+            runs.append(Run(prediction[at], colour, 1 - confidences[at]))
     return runs
 
 
-def _line(image: NDArray[np.uint8], width: int) -> Image.Image:
-    """One line, dark on light."""
-    picture = Image.fromarray(255 - image[:, : max(int(width), 1)])
-    return picture.resize((picture.width * SCALE, picture.height * SCALE), Image.Resampling.LANCZOS)
+def _cut(image: NDArray[np.uint8], width: int) -> NDArray[np.uint8]:
+    return image[:, : max(int(width), 1)]
 
 
-def _stack(entries: Sequence[tuple[Image.Image, list[list[tuple[str, tuple[int, int, int]]]]]]) -> Image.Image:
-    """Pictures below each other, each over its rows of coloured text."""
-    font = ImageFont.load_default(TEXT_SIZE)
-    row = TEXT_SIZE + 6
-    widest = max([line.width for line, _ in entries] + [int(_length(font, r)) for _, rows in entries for r in rows])
-    height = sum(line.height + row * len(rows) + MARGIN for line, rows in entries)
+def _stack(entries: Sequence[Entry]) -> Image.Image:
+    """Lines below each other, dark on light, each over its rows of text."""
+    font, large = ImageFont.load_default(TEXT_SIZE), ImageFont.load_default(HEADING_SIZE)
+    row, head = TEXT_SIZE + 8, HEADING_SIZE + 12
+    widest = max([e.image.shape[1] * SCALE for e in entries] + [_length(font, r) for e in entries for r in e.rows])
+    height = sum(e.image.shape[0] * SCALE + row * len(e.rows) + MARGIN + (head if e.heading else 0) for e in entries)
     page = Image.new("RGB", (widest + 2 * MARGIN, height + MARGIN), PAPER)
     draw = ImageDraw.Draw(page)
     y = MARGIN
-    for line, rows in entries:
-        page.paste(line, (MARGIN, y))
-        y += line.height
-        for runs in rows:
+    for entry in entries:
+        if entry.heading:
+            draw.text((MARGIN, y), entry.heading, INK, large)
+            y += head
+        picture = Image.fromarray(255 - entry.image)
+        size = (picture.width * SCALE, picture.height * SCALE)
+        page.paste(picture.resize(size, Image.Resampling.LANCZOS), (MARGIN, y))
+        y += size[1]
+        for runs in entry.rows:
             x = float(MARGIN)
-            for piece, colour in runs:
-                draw.text((x, y), piece, colour, font)
-                x += font.getlength(piece)
+            for run in runs:
+                width = font.getlength(run.text)
+                draw.text((x, y), run.text, run.colour, font)
+                if run.doubt > 0:
+                    end = x + width * run.doubt
+                    draw.rectangle((x, y + TEXT_SIZE + 4, end, y + TEXT_SIZE + 4 + UNDERLINE - 1), DOUBT)
+                x += width
             y += row
         y += MARGIN
     return page
 
 
-def _length(font: ImageFont.FreeTypeFont | ImageFont.ImageFont, runs: list[tuple[str, tuple[int, int, int]]]) -> float:
-    return sum(font.getlength(piece) for piece, _ in runs)
+def _length(font: ImageFont.FreeTypeFont | ImageFont.ImageFont, runs: list[Run]) -> int:
+    return int(sum(font.getlength(run.text) for run in runs)) + 1

@@ -6,7 +6,7 @@ import pytest
 import torch
 from benchmarks import plain
 
-from emnist_lines.alphabet import BLANK, END, PAD, encode
+from emnist_lines.alphabet import BLANK, END, PAD, SYMBOLS, encode
 from emnist_lines.models import decoding
 from emnist_lines.models.decoding import greedy_ctc, greedy_decode
 from emnist_lines.models.line_cnn_transformer import LineCNNTransformer
@@ -55,7 +55,17 @@ def test_texts_come_with_the_confidence_of_each_character() -> None:
     line = [*encode("ab"), END, PAD]
     tokens = torch.tensor([line, [END, PAD, PAD, PAD], encode("abcd"), [BLANK, *encode("x"), END, PAD]])
     log_probs = torch.tensor([[0.5, 0.25, 0.5, 1], [0.9, 1, 1, 1], [0.5] * 4, [0.1, 0.5, 1, 1]]).log()
-    found = decoding.spoken(tokens, log_probs)
+    found = decoding.spoken(tokens, log_probs, label_smoothing=0)
     assert [line.text for line in found] == ["ab", "", "abcd", "x"]
     assert [line.confidence for line in found] == pytest.approx([0.0625, 0.9, 0.0625, 0.05])
     assert [line.confidences for line in found] == [pytest.approx(each) for each in ([0.5, 0.25], [], [0.5] * 4, [0.5])]
+
+
+def test_label_smoothing_is_taken_out_of_confidences() -> None:
+    meant = torch.tensor([[1.0, 0.5, 0.25, 1.0]])
+    said = 0.9 * meant + 0.1 / len(SYMBOLS)
+    (line,) = decoding.spoken(torch.tensor([[*encode("abc"), END]]), said.log(), label_smoothing=0.1)
+    assert line.confidences == pytest.approx([1.0, 0.5, 0.25], abs=1e-5)
+    assert line.confidence == pytest.approx(0.125, abs=1e-5)
+    (line,) = decoding.spoken(torch.tensor([[*encode("a"), END]]), torch.tensor([[-9.0, 0.0]]), label_smoothing=0.1)
+    assert (line.confidences, line.confidence) == ([0], 0)

@@ -7,7 +7,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from emnist_lines.alphabet import BLANK, END, PAD, SPECIALS, START, decode
+from emnist_lines.alphabet import BLANK, END, PAD, SPECIALS, START, SYMBOLS, decode
 from emnist_lines.models.line_cnn_transformer import LineCNNTransformer
 
 
@@ -143,9 +143,14 @@ class Text:
     confidences: list[float]
 
 
-def spoken(tokens: Tensor, log_probs: Tensor) -> list[Text]:
-    """What `greedy_decode` returns, (B, T) each, as text."""
-    rows = zip(tokens.tolist(), log_probs.sum(dim=1).exp().tolist(), log_probs.exp().tolist(), strict=True)
+def spoken(tokens: Tensor, log_probs: Tensor, label_smoothing: float) -> list[Text]:
+    """What `greedy_decode` returns, (B, T) each, as text.
+
+    A network trained with label smoothing says (1 - s) · p + s / 83 where it means p: confidences are those p.
+    """
+    each = (log_probs.exp() - label_smoothing / len(SYMBOLS)) / (1 - label_smoothing)
+    each = each.clamp(0, 1)
+    rows = zip(tokens.tolist(), each.prod(dim=1).tolist(), each.tolist(), strict=True)
     return [
         Text(decode(row), whole, [p for token, p in zip(row, each, strict=True) if token >= len(SPECIALS)])
         for row, whole, each in rows
