@@ -15,8 +15,8 @@ import yaml
 from emnist_lines.errors import UserError, run
 
 
-def changes(status: dict[str, list[Any]], kept_elsewhere: set[str]) -> list[str]:
-    """What `dvc status --json` says of each stage, without the missing files among `kept_elsewhere`."""
+def changes(status: dict[str, list[Any]], absent: set[str]) -> list[str]:
+    """What `dvc status --json` says of each stage, without the files that may be `absent`."""
     found = []
     for stage, entries in status.items():
         for entry in entries:
@@ -25,7 +25,7 @@ def changes(status: dict[str, list[Any]], kept_elsewhere: set[str]) -> list[str]
                 continue
             for what, files in entry.items():
                 for path, how in _flat(files).items():
-                    if how != "deleted" or path not in kept_elsewhere:
+                    if path not in absent:
                         found.append(f"{stage}: {what}: {path} ({how})")
     return found
 
@@ -49,10 +49,10 @@ def broken_chain(lock: dict[str, Any]) -> list[str]:
     ]
 
 
-def ignored(paths: list[str]) -> set[str]:
-    """Those of the paths that Git ignores."""
+def absent(paths: list[str]) -> set[str]:
+    """Those of the paths that Git ignores and that are not here."""
     found = subprocess.run(["git", "check-ignore", *paths], capture_output=True, text=True, check=False)
-    return set(found.stdout.split())
+    return {path for path in found.stdout.split() if not Path(path).exists()}
 
 
 def main() -> None:
@@ -61,7 +61,7 @@ def main() -> None:
     status = subprocess.run(["dvc", "status", "--json"], capture_output=True, text=True, check=False)
     if status.returncode != 0:
         raise UserError(f"dvc status failed: {' '.join(status.stderr.split())}")
-    stale = changes(json.loads(status.stdout), ignored(outs)) + broken_chain(lock)
+    stale = changes(json.loads(status.stdout), absent(outs)) + broken_chain(lock)
     if stale:
         print("\n".join(stale), file=sys.stderr)
         raise UserError("dvc.lock is not of this code and these parameters; run `dvc repro` and commit what it changes")

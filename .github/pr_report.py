@@ -28,7 +28,8 @@ def report(base: str) -> str:
         done = subprocess.run([*command, commit], capture_output=True, text=True, check=False)
         if done.returncode != 0:
             raise UserError(f"{' '.join(command)} failed: {' '.join(done.stderr.split())}")
-        out += ["", f"### {title}", "", done.stdout.strip() or "No change."]
+        table = done.stdout.strip()
+        out += ["", f"### {title}", "", table if table.count("\n") > 1 else "No change."]  # more than a head
     return "\n".join(out)
 
 

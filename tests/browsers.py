@@ -6,10 +6,15 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import pytest
-from playwright.sync_api import Page, sync_playwright
+from playwright.sync_api import Page, Request, sync_playwright
 
 NAMES = ("chromium", "chromium-browser", "google-chrome")
 OPTIONS = ("--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update")
+
+
+def failure(request: Request) -> list[str]:
+    """What failed, unless the page itself gave the request up."""
+    return [] if request.failure == "net::ERR_ABORTED" else [f"{request.url}: {request.failure}"]
 
 
 @contextmanager
@@ -28,7 +33,7 @@ def page(width: int = 1300, height: int = 1000) -> Iterator[tuple[Page, list[str
         browser = playwright.chromium.launch(executable_path=found, args=list(OPTIONS))
         opened = browser.new_page(viewport={"width": width, "height": height})
         opened.on("pageerror", lambda error: problems.append(str(error)))
-        opened.on("requestfailed", lambda request: problems.append(f"{request.url} could not be loaded"))
+        opened.on("requestfailed", lambda request: problems.extend(failure(request)))
         opened.on("console", lambda message: problems.append(message.text) if message.type == "error" else None)
         yield opened, problems
         browser.close()

@@ -67,7 +67,8 @@ def repository(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def commit(folder: Path, message: str) -> None:
     run(folder, "git", "add", "--all")
-    run(folder, "git", "-c", "user.name=test", "-c", "user.email=test@localhost", "commit", "-q", "-m", message)
+    identity = ("-c", "user.name=test", "-c", "user.email=test@localhost")
+    run(folder, "git", *identity, "commit", "-q", "--allow-empty", "-m", message)
 
 
 def test_it_leaves_metrics_that_agree_with_each_other(repository: Path) -> None:
@@ -133,11 +134,11 @@ PLOTS = {
 """Each plot of the page, with the labels of its axes."""
 
 
-LOOK = """canvas => {
-    const pixels = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height).data
-    return [canvas.width, canvas.height, new Set(new Uint32Array(pixels.buffer)).size]
-}"""
-"""A canvas's width, height and number of colours."""
+DRAWN = """plot => [...plot.querySelectorAll("svg.marks .role-mark path")].filter(path => {
+    const box = path.getBBox()
+    return box.width + box.height > 0
+}).length"""
+"""How many lines, bars and points a plot shows."""
 
 
 def check_page(repository: Path, revisions: int) -> None:
@@ -146,13 +147,10 @@ def check_page(repository: Path, revisions: int) -> None:
         page.goto((repository / "dvc_plots" / "index.html").as_uri())
         for name, labels in PLOTS.items():
             plot = page.locator(f"#{name}")
-            plot.locator("canvas").first.wait_for()
-            width, height, colours = plot.locator("canvas").first.evaluate(LOOK)
-            assert min(width, height) > 80, name
-            assert colours > 3, f"{name} is empty"
-            source = plot.locator("script").first.text_content() or ""
-            for label in labels:
-                assert json.dumps(label)[1:-1] in source, f"{name} says nowhere {label!r}"
+            plot.locator("svg.marks").wait_for()
+            assert plot.evaluate(DRAWN) >= revisions, f"{name} is empty"
+            shown = plot.locator("svg.marks text").all_text_contents()
+            assert set(labels) <= set(shown), f"{name} says nowhere {set(labels) - set(shown)}"
         for name in IMAGES:
             pictures = page.locator(f"#{name} img")
             assert pictures.count() == revisions
@@ -197,7 +195,7 @@ def test_a_stale_lock_fails_the_check(repository: Path) -> None:
             "params.yaml",
             "max_epochs: 2",
             "max_epochs: 3",
-            "train: changed deps: params.yaml.train.max_epochs (modified)",
+            "train: changed deps: params.yaml.train (modified)",
         ),
         (
             "src/emnist_lines/metrics.py",
