@@ -15,7 +15,7 @@ from emnist_lines import errors, pictures
 OTHERS = {"ctc": "greedy CTC", "joint": "both, by beam"}
 """The decodings that metrics may tell beside the greedy one."""
 TOGETHER = 256
-"""Pictures that are held in memory and read together."""
+"""Pictures whose lines are found and read together, before any of their texts is printed."""
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
