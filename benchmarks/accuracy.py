@@ -36,7 +36,7 @@ ALIKE = {
     + "0Oo 1IiLl 5Ss 2Zz",
 }
 """What is taken for the same character: groups, apart by spaces."""
-LENGTHS, PLACES = [1, 5, 10, 15, 20, 25, 31], [0, 1, 2, 5, 10, 20, 30]
+PLACES = [0, 1, 2, 5, 10, 20, 30]
 OVERLAPS = [0, 0.08, 0.16, 0.25, 0.34]
 FREQUENT = 20
 
@@ -47,15 +47,13 @@ def folded(groups: str) -> Callable[[str], str]:
     return lambda written: "".join(same.get(character, character) for character in written)
 
 
-def by_group(frame: pd.DataFrame, values: NDArray[Any], edges: list[Any]) -> list[dict[str, Any]]:
-    """CER of the lines whose values lie from each edge to the next (of whole numbers: to the one below)."""
+def by_overlap(frame: pd.DataFrame, overlaps: NDArray[np.float32]) -> list[dict[str, Any]]:
+    """CER of the lines whose overlap lies from each edge of `OVERLAPS` to the next."""
     rows = []
-    step = 1 if values.dtype.kind == "i" else 0
-    for low, high in pairwise(edges):
-        chosen = frame[(values >= low) & (values < high)]
-        name = f"{low} to {high - step}"
+    for low, high in pairwise(OVERLAPS):
+        chosen = frame[(overlaps >= low) & (overlaps < high)]
         characters, edits = int(chosen["length"].sum()), int(chosen["edits"].sum())
-        rows.append({"name": name, "lines": len(chosen), "cer": round(edits / max(characters, 1), 4)})
+        rows.append({"name": f"{low} to {high}", "lines": len(chosen), "cer": round(edits / max(characters, 1), 4)})
     return rows
 
 
@@ -86,8 +84,8 @@ def reading(frame: pd.DataFrame, overlaps: NDArray[np.float32]) -> dict[str, Any
         "swaps": analysis.confusions(frame, FREQUENT).to_dict("records"),
         "by_character": characters.sort_values("rate", ascending=False, kind="stable").to_dict("records"),
         "alike": alike,
-        "by_length": by_group(frame, frame["length"].to_numpy(), LENGTHS),
-        "by_overlap": by_group(frame[several], overlaps[several], OVERLAPS),
+        "by_length": analysis.by_length(frame).rename(columns={"characters": "name"}).to_dict("records"),
+        "by_overlap": by_overlap(frame[several], overlaps[several]),
         "by_place": by_place,
     }
 
@@ -194,7 +192,7 @@ def _code(text: str) -> str:
 
 
 def _cells(row: dict[str, Any], count: str) -> list[str]:
-    return [row["name"], f"{row[count]:,}", f"{row['cer']:.4f}"]
+    return [row["name"].strip(), f"{row[count]:,}", f"{row['cer']:.4f}"]
 
 
 def _table(head: list[str], rows: list[list[str]]) -> list[str]:
