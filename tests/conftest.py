@@ -13,6 +13,8 @@ from emnist_lines.glyphs.store import Glyphs
 from emnist_lines.params import Params
 
 ROOT = Path(__file__).parent.parent
+REAL = ROOT / "data" / "lines.h5"
+needs_real = pytest.mark.skipif(not REAL.is_file(), reason="needs the lines that `make repro` leaves in data/")
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -1,5 +1,6 @@
 """The page: what is drawn or dropped there appears as text."""
 
+import base64
 import socket
 import subprocess
 import sys
@@ -65,6 +66,22 @@ def test_drawn_strokes_are_read(address: str) -> None:
         assert problems == []
 
 
+def drop(page: Page, path: Path) -> None:
+    """Drop a file on the place for pictures, as a browser tells it when a person lets go of the mouse."""
+    files = page.evaluate_handle(
+        """content => {
+            const files = new DataTransfer()
+            const bytes = Uint8Array.from(atob(content), c => c.charCodeAt(0))
+            files.items.add(new File([bytes], "line.png", {type: "image/png"}))
+            return files
+        }""",
+        base64.b64encode(path.read_bytes()).decode(),
+    )
+    target = page.locator("#picture input[type=file]").locator("xpath=ancestor::button")
+    for event in ("dragenter", "dragover", "drop"):
+        target.dispatch_event(event, {"dataTransfer": files})
+
+
 def test_a_picture_of_a_test_line_is_read(address: str, released: Path) -> None:
     """Dropped, and chosen from those that the page offers."""
     examples = sorted((ROOT / "metrics" / "plots" / "examples").glob("*.png"))
@@ -74,7 +91,7 @@ def test_a_picture_of_a_test_line_is_read(address: str, released: Path) -> None:
         page.goto(address)
         page.get_by_role("tab", name="Picture").click()
         text = page.locator("#text textarea")
-        page.locator("#picture input[type=file]").set_input_files(examples[0])
+        drop(page, examples[0])
         expect(text).to_have_value(predictions[0], timeout=20_000)
         shown = page.locator("#each").inner_text().split()[-len(predictions[0]) :]
         assert shown == list(predictions[0].replace(" ", "␣"))

@@ -4,12 +4,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 
 from emnist_lines import export, learning
 from emnist_lines.alphabet import END, START, decode
 from emnist_lines.errors import UserError
-from emnist_lines.lines import LinesDataset, Piece
+from emnist_lines.lines import BucketSampler, LinesDataset, Piece
 from emnist_lines.models.decoding import greedy_decode
+from tests.conftest import REAL, needs_real
 
 
 @pytest.fixture(scope="module")
@@ -34,17 +36,29 @@ def texts_of(graphs: tuple[Path, Path], images: np.ndarray, widths: np.ndarray, 
     return [decode(row[1:]) for row in tokens.tolist()]
 
 
+def check(graphs: tuple[Path, Path], released: Path, lines: Path, batches: list[list[int]]) -> None:
+    """Both read the same in the test lines of a file."""
+    learner, about = learning.load(released)
+    dataset = LinesDataset(lines, "test", step=8)
+    for chosen in batches:
+        batch = dataset[Piece(chosen, chosen)]
+        with torch.inference_mode():
+            memory, mask, _ = learner.model.encode(batch.images, batch.widths)
+            tokens, _ = greedy_decode(learner.model, memory, mask, about.max_length)
+        found = texts_of(graphs, batch.images.numpy(), batch.widths.numpy(), about.max_length - 1)
+        assert found == [decode(row) for row in tokens.tolist()]
+
+
 def test_onnxruntime_reads_the_same_texts(graphs: tuple[Path, Path], released: Path, drawn_lines: Path) -> None:
     assert [path.name for path in graphs] == ["lines.onnx", "lines.decoder.onnx"]
     assert not list(graphs[0].parent.glob("*.part*"))
-    learner, about = learning.load(released)
-    dataset = LinesDataset(drawn_lines, "test", step=8)
-    for chosen in ([0], [1, 2, 3], list(range(4, 64))):
-        batch = dataset[Piece(chosen, chosen)]
-        memory, mask, _ = learner.model.encode(batch.images, batch.widths)
-        tokens, _ = greedy_decode(learner.model, memory.detach(), mask, about.max_length)
-        found = texts_of(graphs, batch.images.numpy(), batch.widths.numpy(), about.max_length - 1)
-        assert found == [decode(row) for row in tokens.tolist()]
+    check(graphs, released, drawn_lines, [[0], [1, 2, 3], list(range(4, 64))])
+
+
+@needs_real
+def test_onnxruntime_reads_the_same_in_all_real_test_lines(graphs: tuple[Path, Path], released: Path) -> None:
+    widths = LinesDataset(REAL, "test", step=8).widths
+    check(graphs, released, REAL, [piece.indices for piece in BucketSampler(widths, 128)])
 
 
 def test_missing_packages_are_one_sentence(released: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -17,9 +17,7 @@ from emnist_lines.lines import LinesDataset
 from emnist_lines.metrics import edit_distance
 from emnist_lines.params import Params
 from emnist_lines.reader import Reader, cut
-from tests.conftest import ROOT
-
-REAL = ROOT / "data" / "lines.h5"
+from tests.conftest import REAL, needs_real
 
 
 @pytest.fixture(scope="module")
@@ -47,7 +45,7 @@ def test_lines_are_read_as_evaluation_reads_them(
     assert reader.read(images(dataset, 1)[0]).text == wanted[0]
 
 
-@pytest.mark.skipif(not REAL.is_file(), reason="needs the lines that `make repro` leaves in data/")
+@needs_real
 def test_real_lines_from_files_however_they_are_rendered(
     released: Path, reader: Reader, small: Params, tmp_path: Path
 ) -> None:
