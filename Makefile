@@ -1,9 +1,9 @@
-# setup · demo · repro · bench · test · check-lock · pr-report · lint. Each target sets up what it needs and is safe to repeat.
+# setup · demo · repro · bench · test · torture · check-lock · pr-report · lint. Each target sets up what it needs and is safe to repeat.
 PYTHON ?= python3.11
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 SETUP := .venv/.complete
 
-.PHONY: help setup demo repro bench test check-lock pr-report lint
+.PHONY: help setup demo repro bench test torture check-lock pr-report lint
 help:  ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
 
@@ -40,6 +40,9 @@ bench: setup  ## the fast paths against plain ones: benchmarks/results.md, half 
 
 test: setup  ## the tests, without network
 	pytest --cov --cov-report=term
+
+torture: setup  ## faults by the hundred at random moments: docs/reliability.md, half an hour on 2 cores
+	python -m tests.torture
 
 check-lock: setup  ## whether dvc.lock belongs to the code, parameters and metrics beside it; needs no data
 	@python .github/check_lock.py

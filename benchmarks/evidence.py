@@ -22,9 +22,10 @@ from benchmarks.material import UNVARIED, material
 from emnist_lines import params, synthesis, training
 from emnist_lines.errors import UserError, run
 from emnist_lines.evaluation import evaluate
-from emnist_lines.files import sha256, whole
+from emnist_lines.files import whole
 from emnist_lines.lines import LinesDataset
 from emnist_lines.params import Params, build
+from emnist_lines.shards import sha256_of_all
 
 FOLDER = Path(__file__).parent
 LINES, MODEL = Path("data/lines.h5"), Path("models/line_cnn_transformer.safetensors")
@@ -135,7 +136,7 @@ def measure(row: Row, folder: Path) -> dict[str, Any]:
     values = values_of(row)
     lines, model = folder / "lines.h5", folder / "model.safetensors"
     synthesis.synthesize(*material(), values.synthesize, lines, processes=2)
-    training.train(values, lines, sha256(lines), folder / "checkpoints", folder / "live", model)
+    training.train(values, lines, sha256_of_all(lines), folder / "checkpoints", folder / "live", model)
     figures, _, _ = evaluate(model, LINES, values.evaluate, values.machine)
     history = json.loads((folder / "live" / "metrics.json").read_text(encoding="utf-8"))
     found = {"minutes": round(history["best"]["minutes"], 1), **_short(figures)}

@@ -111,7 +111,7 @@ def read(side: str, lines: str) -> dict[str, float]:
     dataset = LinesDataset(Path(lines), "train", crop_step(PARAMS.model, PARAMS.train.bucket_width))
     if side == "plain":
         with h5py.File(lines) as file:
-            dataset.pixels._map = file["train/images"][:]
+            dataset.pixels[0]._map = file["train/images"][:]
     sampler = BucketSampler(dataset.widths, BATCH, seed=0)
     dataset[Piece([0], [0])]
     with measured(len(dataset)) as found:

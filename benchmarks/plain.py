@@ -52,7 +52,7 @@ def encode_lines(model: LineCNNTransformer, images: Tensor, widths: Tensor) -> t
 def batch_of(lines: LinesDataset, indices: list[int]) -> tuple[Tensor, Tensor, Tensor]:
     """Full-width images, all tokens, widths."""
     chosen = np.asarray(indices)
-    images = torch.from_numpy(np.stack([lines.pixels.map[index] for index in chosen]))
+    images = torch.from_numpy(np.stack([lines.image(index) for index in chosen]))
     tokens = torch.from_numpy(lines.tokens[chosen].astype(np.int64))
     return images, tokens, torch.from_numpy(lines.widths[chosen].astype(np.int64))
 

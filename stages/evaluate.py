@@ -36,7 +36,7 @@ def main() -> None:
         picture.save(part, "png")
     for number in range(min(EXAMPLES, len(lines))):
         with whole(Path(f"metrics/plots/examples/{number}.png")) as part:
-            report.line(lines.pixels.map[number], lines.widths[number]).save(part, "png")
+            report.line(lines.image(number), lines.widths[number]).save(part, "png")
     print(
         f"test CER {metrics['cer']:.4f}, WER {metrics['wer']:.4f}, {metrics['exact_match']:.0%} of "
         f"{metrics['lines']} lines without an error; pictured in metrics/plots/readings.png"

@@ -10,7 +10,7 @@ from pathlib import Path
 import torch
 
 from emnist_lines import errors, params
-from emnist_lines.files import sha256
+from emnist_lines.shards import sha256_of_all
 from emnist_lines.training import train
 
 CHECKPOINTS = Path("checkpoints")
@@ -32,14 +32,13 @@ def main() -> None:
     lines = Path("data/lines.h5")
     if not lines.is_file():
         raise errors.UserError(f"{lines} is missing; make it with `dvc repro synthesize`")
-    lines_sha256 = sha256(lines)
+    lines_sha256 = sha256_of_all(lines)
     checkpoints = CHECKPOINTS / fingerprint(values, lines_sha256)
     if not checkpoints.exists() and any(CHECKPOINTS.glob("*/last.ckpt")):
         print(f"the checkpoints in {CHECKPOINTS} belong to other parameters, data or code: training starts afresh")
-    train(
-        values, lines, lines_sha256, checkpoints, Path("metrics/train"), Path("models/line_cnn_transformer.safetensors")
-    )
-    shutil.rmtree(checkpoints, ignore_errors=True)
+    model = Path("models/line_cnn_transformer.safetensors")
+    if train(values, lines, lines_sha256, checkpoints, Path("metrics/train"), model):
+        shutil.rmtree(checkpoints, ignore_errors=True)
 
 
 if __name__ == "__main__":

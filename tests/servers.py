@@ -1,11 +1,14 @@
 """A local web server for tests of what fetches."""
 
 import threading
+import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+
+PIECE = 1 << 14
 
 
 @dataclass
@@ -15,16 +18,25 @@ class Site:
     Attributes:
         files: content by path, without the leading slash.
         cut: paths whose connection ends after so many bytes, once.
+        stalls: paths that send so many bytes, once, and then nothing more.
+        slow: seconds before each answer.
+        pace: seconds between pieces of 16 KiB.
         failures: paths that answer with these status codes first.
+        redirects: paths that lie elsewhere, with the other address.
         ranges: whether range requests are honoured.
+        lengths: whether the length of an answer is announced.
         requests: path and Range header of each request so far.
     """
 
     files: dict[str, bytes] = field(default_factory=dict)
     cut: dict[str, int] = field(default_factory=dict)
+    stalls: dict[str, int] = field(default_factory=dict)
+    slow: float = 0.0
+    pace: float = 0.0
     failures: dict[str, list[int]] = field(default_factory=dict)
     redirects: dict[str, str] = field(default_factory=dict)
     ranges: bool = True
+    lengths: bool = True
     requests: list[tuple[str, str | None]] = field(default_factory=list)
     url: str = ""
 
@@ -47,6 +59,7 @@ def serve(site: Site) -> Iterator[Site]:
         def answer(self, body: bool) -> None:
             path, wanted = self.path.lstrip("/"), self.headers.get("Range")
             site.requests.append((path, wanted))
+            time.sleep(site.slow)
             if site.failures.get(path):
                 self.send_error(site.failures[path].pop(0))
                 return
@@ -72,14 +85,23 @@ def serve(site: Site) -> Iterator[Site]:
                 self.send_response(200)
             if site.ranges:
                 self.send_header("Accept-Ranges", "bytes")
-            self.send_header("Content-Length", str(last - first + 1))
+            if site.lengths:
+                self.send_header("Content-Length", str(last - first + 1))
             self.end_headers()
             if body:
-                self.wfile.write(content[first : last + 1][: site.cut.pop(path, None)])
+                stall = site.stalls.pop(path, None)
+                sent = content[first : last + 1][: site.cut.pop(path, stall)]
+                with suppress(ConnectionError):  # who asked may be gone
+                    for start in range(0, len(sent), PIECE):
+                        self.wfile.write(sent[start : start + PIECE])
+                        time.sleep(site.pace)
+                if stall is not None:
+                    over.wait(20)
 
         def log_message(self, *arguments: object) -> None:
             pass
 
+    over = threading.Event()
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     thread = threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True)
     thread.start()
@@ -87,6 +109,7 @@ def serve(site: Site) -> Iterator[Site]:
     try:
         yield site
     finally:
+        over.set()
         server.shutdown()
         server.server_close()
         thread.join()

@@ -49,7 +49,7 @@ def folder(drawn_lines: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("pictures")
     dataset = LinesDataset(drawn_lines, "test", step=8)
     for number, suffix in enumerate(("png", "webp", "bmp")):
-        image = Image.fromarray(np.array(dataset.pixels.map[number, :, : dataset.widths[number]]))
+        image = Image.fromarray(np.array(dataset.image(number)[:, : dataset.widths[number]]))
         image.save(folder / f"{number}.{suffix}", **({"lossless": True} if suffix == "webp" else {}))
     (folder / "notes.txt").write_text("not to be read")
     return folder

@@ -126,6 +126,6 @@ def test_examples_are_the_best_the_middle_and_the_worst(model: Path, lines: Path
     assert {name: len(shown) for name, shown in found.items()} == {"Best": 2, "Typical": 2, "Worst": 2}
     best, worst = found["Best"][0], found["Worst"][-1]
     assert (best.text, worst.text) == tuple(predictions["text"][[rows[0], rows[-1]]])
-    assert np.array_equal(best.image, dataset.pixels.map[rows[0], :, : dataset.widths[rows[0]]])
+    assert np.array_equal(best.image, dataset.image(rows[0])[:, : dataset.widths[rows[0]]])
     assert len(best.confidences) == len(best.prediction)
     assert len(examples(predictions.iloc[rows[:2]].reset_index(drop=True), dataset, 6)["Best"]) == 0

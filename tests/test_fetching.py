@@ -2,6 +2,7 @@
 
 import hashlib
 import socket
+from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -35,7 +36,7 @@ def test_a_download_is_kept_and_not_repeated(tmp_path: Path) -> None:
             path = fetch(f"{site.url}/file", tmp_path / "deep" / "file", SHA256)
             assert path.read_bytes() == CONTENT
         assert len(site.requests) == 1
-    assert list((tmp_path / "deep").iterdir()) == [path]
+    assert [found.name for found in (tmp_path / "deep").iterdir() if not found.name.startswith(".")] == ["file"]
 
 
 def test_a_broken_copy_is_fetched_again(tmp_path: Path) -> None:
@@ -55,6 +56,34 @@ def test_a_dropped_connection_is_resumed(tmp_path: Path) -> None:
 def test_without_range_support_it_starts_over(tmp_path: Path) -> None:
     with serve(Site({"file": CONTENT}, cut={"file": 100_000}, ranges=False)) as site:
         assert fetch(f"{site.url}/file", tmp_path / "file", SHA256).read_bytes() == CONTENT
+
+
+@pytest.mark.parametrize("ranges", [True, False])
+def test_without_an_announced_length_the_hash_tells_what_is_missing(tmp_path: Path, ranges: bool) -> None:
+    with serve(Site({"file": CONTENT}, cut={"file": 100_000}, ranges=ranges, lengths=False)) as site:
+        assert fetch(f"{site.url}/file", tmp_path / "file", SHA256).read_bytes() == CONTENT
+        assert len(site.requests) == 2
+
+
+def test_a_body_that_stalls_is_resumed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(fetching, "TIMEOUT", (5, 0.3))
+    with serve(Site({"file": CONTENT}, stalls={"file": 200_000})) as site:
+        assert fetch(f"{site.url}/file", tmp_path / "file", SHA256).read_bytes() == CONTENT
+        assert site.requests[1] == ("file", f"bytes={200_000 // fetching.CHUNK * fetching.CHUNK}-")
+    monkeypatch.setattr(fetching, "ATTEMPTS", 1)
+    with (
+        serve(Site({"file": CONTENT}, stalls={"file": 10})) as site,
+        pytest.raises(FetchError, match=r"^no byte for 0.3 s"),
+    ):
+        fetch(f"{site.url}/file", tmp_path / "other", SHA256)
+
+
+def test_two_processes_fetch_a_file_once(tmp_path: Path) -> None:
+    with serve(Site({"file": CONTENT}, slow=0.5)) as site, ProcessPoolExecutor(2) as pool:
+        arguments = (f"{site.url}/file", tmp_path / "file", SHA256)
+        for done in [pool.submit(fetch, *arguments) for _ in range(2)]:
+            assert done.result().read_bytes() == CONTENT
+        assert len(site.requests) == 1
 
 
 def test_an_unfinished_file_that_is_too_long_is_dropped(tmp_path: Path) -> None:

@@ -1,6 +1,8 @@
 """Files are whole or not there; user errors are one sentence and exit code 1."""
 
+import errno
 import os
+import sys
 from pathlib import Path
 
 import pytest
@@ -57,6 +59,29 @@ def test_a_user_s_error_is_one_line_and_exit_code_1(capsys: pytest.CaptureFixtur
         errors.run(fail)
     assert raised.value.code == 1
     assert capsys.readouterr().err == "error: what, where, what to do\n"
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        OSError(errno.ENOSPC, "No space left on device"),
+        OSError(errno.EDQUOT, "Disk quota exceeded"),
+        RuntimeError("Can't decrement id ref count (unable to extend file properly, errno = 28)"),  # h5py
+        RuntimeError("Error while serializing: I/O error: No space left on device (os error 28)"),  # safetensors
+    ],
+)
+def test_a_full_disk_is_one_line(
+    error: Exception, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(os, "_exit", sys.exit)
+
+    def fail() -> None:
+        raise error
+
+    with pytest.raises(SystemExit) as raised:
+        errors.run(fail)
+    assert raised.value.code == 1
+    assert capsys.readouterr().err == "error: the disk is full, or a quota is; make room and run this again\n"
 
 
 def test_other_errors_keep_their_traceback() -> None:

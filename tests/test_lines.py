@@ -45,10 +45,16 @@ def test_same_seed_and_epoch_same_batches() -> None:
 
 
 def test_processes_share_each_batch() -> None:
-    alone = BucketSampler(CROPS, 8, seed=1).batches
-    ranks = [BucketSampler(CROPS, 8, seed=1, rank=rank, world_size=3).batches for rank in range(3)]
-    for batch, *shares in zip(alone, *ranks, strict=True):
-        assert sorted(batch) == sorted(index for share in shares for index in share)
+    alone = BucketSampler(CROPS, 8, seed=1)
+    ranks = [BucketSampler(CROPS, 8, seed=1, rank=rank, world_size=3) for rank in range(3)]
+    for one, *shares in zip(alone, *ranks, strict=True):
+        assert sorted(one.indices) == sorted(index for share in shares for index in share.indices)
+        assert all(share.batch == one.batch for share in shares)
+
+
+def test_more_processes_than_lines_is_one_sentence() -> None:
+    with pytest.raises(UserError, match="an epoch of 2 lines is too small for 3 processes; take fewer"):
+        BucketSampler(CROPS[:2], 8, world_size=3)
 
 
 def test_a_batch_comes_in_pieces_of_similar_width() -> None:

@@ -7,11 +7,14 @@ import subprocess
 import sys
 from pathlib import Path
 
+import boto3
 import pandas as pd
 import pytest
 import yaml
+from moto.server import ThreadedMotoServer
 from PIL import Image
 
+from emnist_lines.files import sha256
 from tests import browsers
 from tests.conftest import ROOT
 
@@ -31,9 +34,11 @@ def environment() -> dict[str, str]:
     return own
 
 
-def run(folder: Path, *command: str) -> str:
+def run(folder: Path, *command: str, umask: int = -1, **variables: str) -> str:
     """The command's output; it must succeed."""
-    done = subprocess.run(command, cwd=folder, env=environment(), capture_output=True, text=True, timeout=400)
+    done = subprocess.run(
+        command, cwd=folder, env=environment() | variables, umask=umask, capture_output=True, text=True, timeout=400
+    )
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout + done.stderr
 
@@ -106,6 +111,59 @@ def test_the_remote_gets_the_model_alone(repository: Path) -> None:
     (pushed,) = (path for path in (repository / "released").rglob("*") if path.is_file())
     assert pushed.read_bytes() == (repository / "models" / "line_cnn_transformer.safetensors").read_bytes()
     commit(repository, "the released model")
+
+
+def test_an_s3_bucket_serves_as_remote(repository: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("dvc_s3", reason="needs the extra s3")
+    keys = {"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test", "AWS_DEFAULT_REGION": "us-east-1"}
+    for name, value in keys.items():
+        monkeypatch.setenv(name, value)
+    server = ThreadedMotoServer("127.0.0.1", port=0)
+    server.start()
+    try:
+        host, port = server.get_host_and_port()
+        address = f"http://{host}:{port}"
+        boto3.client("s3", endpoint_url=address).create_bucket(Bucket="lines")
+        clone = tmp_path / "clone"
+        run(repository, "git", "clone", "-q", str(repository), str(clone))
+        run(clone, "dvc", "remote", "add", "--default", "bucket", "s3://lines/models")
+        run(clone, "dvc", "remote", "modify", "bucket", "endpointurl", address)
+        model = repository / "models" / "line_cnn_transformer.safetensors"
+        run(clone, "dvc", "pull", "--remote", "released", "--allow-missing", "train")
+        assert run(clone, "dvc", "push").startswith("1 file pushed")
+        shutil.rmtree(clone / "models")
+        shutil.rmtree(clone / ".dvc" / "cache")
+        run(clone, "dvc", "pull", "--allow-missing", "train")
+        assert (clone / "models" / model.name).read_bytes() == model.read_bytes()
+    finally:
+        server.stop()
+
+
+def outs(repository: Path) -> dict[str, str]:
+    """The hash of every file that the stages wrote, but for those that tell times."""
+    found = {}
+    for folder in ("data", "models", "metrics"):
+        for path in sorted((repository / folder).rglob("*")):
+            name = str(path.relative_to(repository))
+            if path.is_file() and name not in ("metrics/train/metrics.json", "metrics/train/plots/metrics/minutes.tsv"):
+                found[name] = sha256(path)
+    return found
+
+
+def test_another_clone_makes_the_same_bytes(repository: Path, tmp_path: Path) -> None:
+    """Under another path, locale, time zone, umask and hash seed, and with other numbers of processes."""
+    clone = tmp_path / "another folder" / "deeper"
+    run(repository, "git", "clone", "-q", str(repository), str(clone))
+    content = (clone / "params.yaml").read_text()
+    for one, other in {"workers: 0": "workers: 2", "synthesis_processes: null": "synthesis_processes: 3"}.items():
+        assert one in content
+        content = content.replace(one, other)
+    (clone / "params.yaml").write_text(content)
+    odd = {"LC_ALL": "POSIX", "TZ": "Asia/Kathmandu", "PYTHONHASHSEED": "77"}
+    output = run(clone, "dvc", "repro", "--force", umask=0o077, **odd)
+    assert output.count("Running stage") == 4
+    assert outs(clone) == outs(repository)
+    assert len(outs(clone)) > 20
 
 
 def test_a_report_s_parameter_repeats_only_the_evaluation(repository: Path) -> None:

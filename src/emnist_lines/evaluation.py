@@ -134,7 +134,7 @@ def examples(frame: pd.DataFrame, lines: LinesDataset, count: int) -> dict[str, 
 
 def _shown(frame: pd.DataFrame, lines: LinesDataset, row: int) -> Shown:
     text, prediction, each = (str(frame[name][row]) for name in ("text", "prediction", "confidences"))
-    image = np.array(lines.pixels.map[row, :, : lines.widths[row]])
+    image = np.array(lines.image(row)[:, : lines.widths[row]])
     return Shown(image, text, prediction, float(frame["confidence"][row]), [float(p) for p in each.split()])
 
 

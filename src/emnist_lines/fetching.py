@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TypeVar
 
 import requests
+from filelock import FileLock
 from tqdm import tqdm
 
 from emnist_lines.files import sha256, whole
@@ -28,7 +29,7 @@ class Refused(FetchError):
 
 
 def fetch(address: str, cache: Path, expected_sha256: str | None) -> Path:
-    """A local, verified copy of what stands at `address`.
+    """A local, verified copy of what stands at `address`. Of several processes that want it, one fetches it.
 
     Args:
         address: a path (served where it lies) or an http(s) URL (kept under `cache`).
@@ -44,6 +45,12 @@ def fetch(address: str, cache: Path, expected_sha256: str | None) -> Path:
             raise FetchError("no such file")
         _verify(path, expected_sha256)
         return path
+    cache.parent.mkdir(parents=True, exist_ok=True)
+    with FileLock(cache.with_name(f".{cache.name}.lock")):
+        return _kept(address, cache, expected_sha256)
+
+
+def _kept(address: str, cache: Path, expected_sha256: str | None) -> Path:
     if cache.is_file():
         try:
             _verify(cache, expected_sha256)
@@ -51,7 +58,6 @@ def fetch(address: str, cache: Path, expected_sha256: str | None) -> Path:
         except FetchError:
             cache.unlink()
     unfinished = cache.with_name(cache.name + ".unfinished")
-    unfinished.parent.mkdir(parents=True, exist_ok=True)
     last: Exception | None = None
     for attempt in range(ATTEMPTS):
         if attempt:
@@ -71,7 +77,7 @@ def fetch(address: str, cache: Path, expected_sha256: str | None) -> Path:
 def _download(address: str, unfinished: Path) -> None:
     """Append to `unfinished` what it lacks; afterwards it has all the bytes that the server announced."""
     have = unfinished.stat().st_size if unfinished.exists() else 0
-    headers = {"Range": f"bytes={have}-"} if have else {}
+    headers = {"Accept-Encoding": "identity", **({"Range": f"bytes={have}-"} if have else {})}
     with requests.get(address, stream=True, timeout=TIMEOUT, headers=headers) as response:
         if response.status_code == 416:  # nothing after what we have: whole, or of another file
             return
@@ -113,7 +119,7 @@ def _verify(path: Path, expected: str | None) -> None:
 def _reason(error: Exception | None) -> str:
     if isinstance(error, requests.ConnectTimeout):
         return f"no connection within {TIMEOUT[0]} s"
-    if isinstance(error, requests.Timeout):
+    if isinstance(error, requests.Timeout) or "Read timed out" in str(error):  # the latter in the middle of a body
         return f"no byte for {TIMEOUT[1]} s"
     if isinstance(error, requests.TooManyRedirects):
         return "it redirects in a circle"

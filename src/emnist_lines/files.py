@@ -1,11 +1,34 @@
-"""Files that are either whole or not there, and their hashes."""
+"""Files that are either whole or not there, their hashes, and what reading a damaged one ends in."""
 
 import hashlib
 import os
 import tempfile
+import zipfile
+import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+
+UNREADABLE = (
+    OSError,
+    ValueError,
+    LookupError,
+    TypeError,
+    AttributeError,
+    ArithmeticError,
+    RuntimeError,
+    EOFError,
+    MemoryError,
+    zlib.error,
+    zipfile.BadZipFile,
+)
+"""What libraries raise when a file is damaged or of another format: they trust sizes and types that stand in it."""
+
+
+def reason(error: BaseException) -> str:
+    """What an error says, in one line of at most 160 characters."""
+    line = " ".join(str(error).split()) or type(error).__name__
+    return line if len(line) <= 160 else f"{line[:159]}…"
 
 
 def sha256(path: Path) -> str:

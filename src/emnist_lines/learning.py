@@ -77,7 +77,9 @@ class LineLearner(pl.LightningModule):
         lines = len(batch.widths)
         self.log("train_loss", own, prog_bar=True, on_step=False, on_epoch=True, batch_size=lines, sync_dist=True)
         self.log("train_acc", self.train_acc, on_step=False, on_epoch=True, batch_size=lines)
-        return share * self.trainer.accumulate_grad_batches  # Lightning divides by it
+        return (
+            share * self.trainer.accumulate_grad_batches * self.trainer.world_size
+        )  # Lightning and DDP divide by them
 
     def loss(self, batch: Batch) -> tuple[Tensor, Tensor, Tensor]:
         """(1 - ctc_weight) · cross-entropy + ctc_weight · CTC (Kim et al. 2017, joint CTC-attention).

@@ -1,6 +1,7 @@
 """The lines that a network learns from and is tested on: HDF5 on disk → batches of lines of similar width.
 
-Pixels are memory-mapped, so a split may be larger than memory, and only the columns a batch needs are read.
+Pixels are memory-mapped, so a split may be larger than memory, and only the columns a batch needs are read. The train
+lines may go on in further files; see `shards`.
 """
 
 import json
@@ -19,8 +20,10 @@ from torch.utils.data import DataLoader, Dataset, Sampler
 
 from emnist_lines.alphabet import PAD, SYMBOLS
 from emnist_lines.errors import UserError
+from emnist_lines.files import UNREADABLE
 from emnist_lines.models.line_cnn import COLUMNS_PER_STEP, HEIGHT, crop_width
 from emnist_lines.params import Model, Train
+from emnist_lines.shards import damaged, files
 
 
 class Piece(NamedTuple):
@@ -28,7 +31,7 @@ class Piece(NamedTuple):
 
     Attributes:
         indices: where the lines stand in their split.
-        batch: the indices of the whole batch.
+        batch: the indices of the whole batch, of all processes.
     """
 
     indices: list[int]
@@ -90,42 +93,60 @@ class LinesDataset(Dataset[Batch]):
             step: images are cropped to a multiple of this many columns; None: not at all.
 
         Raises:
-            UserError: the file is missing, damaged or of another alphabet.
+            UserError: a file is missing, damaged or of another alphabet.
         """
+        parts = [self._open(file, split) for file in (files(path) if split == "train" else [path])]
+        tokens, widths, texts, self.pixels, sources = zip(*parts, strict=True)
+        self.source: str = sources[0]
         try:
-            with h5py.File(path, "r") as file:
-                alphabet, self.source = json.loads(file.attrs["alphabet"]), str(file.attrs["source"])
-                group = file[split]
-                self.tokens: NDArray[np.uint8] = group["tokens"][:]
-                self.widths: NDArray[np.int32] = group["widths"][:]
-                self.texts: list[str] = [text.decode() for text in group["texts"][:]]
-                images = group["images"]
-                offset, shape, kind = images.id.get_offset(), images.shape, images.dtype
-        except (OSError, KeyError, ValueError) as error:
-            raise UserError(
-                f"{path} holds no {split} lines ({error}); remake it with `dvc repro -f synthesize`"
-            ) from None
-        fits = len(shape) == 3 and shape[:2] == (len(self.tokens), HEIGHT) and kind == np.uint8 and offset is not None
-        if tuple(alphabet) != SYMBOLS or not fits or path.stat().st_size < offset + np.prod(shape):
-            raise UserError(f"{path} holds lines of another format; remake it with `dvc repro -f synthesize`")
-        self.pixels = _Pixels(path, offset, shape)
-        self.step = step or shape[2]
+            self.tokens: NDArray[np.uint8] = np.concatenate(tokens)
+        except ValueError as error:
+            raise damaged(path, split, error) from None
+        self.widths: NDArray[np.int32] = np.concatenate(widths)
+        self.texts: list[str] = [text for part in texts for text in part]
+        self.ends = np.cumsum([len(part) for part in tokens])
+        """(files,) where each one's lines end."""
+        self.columns = self.pixels[0].shape[2]
+        self.step = step or self.columns
         self.max_length = self.tokens.shape[1]
         self.lengths = (self.tokens > PAD).sum(axis=1)
         """(N,) characters of each line."""
         self.targets = np.maximum((self.tokens != PAD).sum(axis=1) - 1, 0)
         """(N,) tokens of each line that a decoder has to find."""
 
+    @staticmethod
+    def _open(path: Path, split: str) -> tuple[NDArray[np.uint8], NDArray[np.int32], list[str], _Pixels, str]:
+        try:
+            with h5py.File(path, "r") as file:
+                alphabet, source = json.loads(file.attrs["alphabet"]), str(file.attrs["source"])
+                group = file[split]
+                tokens, widths = group["tokens"][:], group["widths"][:]
+                texts = [text.decode() for text in group["texts"][:].tolist()]
+                images = group["images"]
+                offset, shape, kind = images.id.get_offset(), images.shape, images.dtype
+                bytes_needed = offset + int(np.prod(shape))
+        except UNREADABLE as error:
+            raise damaged(path, split, error) from None
+        fits = len(shape) == 3 and shape[:2] == (len(tokens), HEIGHT) and kind == np.uint8
+        if tuple(alphabet) != SYMBOLS or not fits or path.stat().st_size < bytes_needed:
+            raise UserError(f"{path} holds lines of another format; remake it with `dvc repro -f synthesize`")
+        return tokens, widths, texts, _Pixels(path, offset, shape), source
+
+    def image(self, index: int) -> NDArray[np.uint8]:
+        """(28, W) of one line, its paper behind the text included, as it lies in its file."""
+        part = int(np.searchsorted(self.ends, index, side="right"))
+        return self.pixels[part].map[index - (int(self.ends[part - 1]) if part else 0)]
+
     def __len__(self) -> int:
         return len(self.tokens)
 
     def __getitem__(self, piece: Piece) -> Batch:
         chosen = np.asarray(piece.indices)
-        crop = crop_width(int(self.widths[chosen].max()), self.pixels.shape[2], self.step)
+        crop = crop_width(int(self.widths[chosen].max()), self.columns, self.step)
         tokens = self.tokens[chosen]
         tokens = tokens[:, : int((tokens != PAD).sum(axis=1).max())]
         return Batch(
-            torch.from_numpy(np.stack([self.pixels.map[index, :, :crop] for index in chosen])),
+            torch.from_numpy(np.stack([self.image(index)[:, :crop] for index in chosen])),
             torch.from_numpy(tokens.astype(np.int64)),
             torch.from_numpy(self.widths[chosen].astype(np.int64)),
             torch.from_numpy(chosen.astype(np.int64)),
@@ -140,7 +161,7 @@ class BucketSampler(Sampler[Piece]):
     Lines are shuffled and dealt to as many epochs as a pass over them takes, each line once per pass. An epoch's are
     sorted by width, cut into batches of equal size (to within one line), and the batches are shuffled. Each of
     several processes takes its share of every batch, so that together they see what one would. All batches of an epoch
-    come in the same number of pieces, each of lines of similar width.
+    come in the same number of pieces, each of lines of similar width, in all processes.
     """
 
     def __init__(
@@ -162,27 +183,35 @@ class BucketSampler(Sampler[Piece]):
             batch_size: lines of a batch, over all processes.
             pieces: how many pieces a batch comes in; fewer where it has fewer lines.
             lines_per_epoch: the most lines of an epoch; None: all.
-            members: (N,) which lines take part; None: all. Where it leaves none, all do.
+            members: (N,) which lines take part; None: all. Where it leaves fewer than there are processes, all do.
             seed: shuffles; None keeps the lines sorted by width.
             epoch: which one it is, from 0.
             rank: which of the processes this is …
             world_size: … of how many.
+
+        Raises:
+            UserError: an epoch has fewer lines than there are processes.
         """
-        index = np.arange(len(widths)) if members is None or not members.any() else np.flatnonzero(members)
+        index = np.arange(len(widths)) if members is None else np.flatnonzero(members)
+        if len(index) < world_size:
+            index = np.arange(len(widths))
         parts = -(-len(index) // (lines_per_epoch or len(index)))
         if seed is not None:
             np.random.default_rng([seed, epoch // parts]).shuffle(index)
         index = index[epoch % parts :: parts]
+        if len(index) < world_size:
+            raise UserError(f"an epoch of {len(index)} lines is too small for {world_size} processes; take fewer")
         index = index[np.argsort(widths[index], kind="stable")]
-        count = max(1, -(-len(index) // batch_size))
-        batches = [batch[rank::world_size].tolist() for batch in np.array_split(index, count)]
+        count = min(-(-len(index) // batch_size), len(index) // world_size)  # a line of each batch for each process
+        batches = [batch.tolist() for batch in np.array_split(index, count)]
         order = np.arange(count) if seed is None else np.random.default_rng([seed, epoch, 1]).permutation(count)
         self.batches = [batches[number] for number in order]
-        self.pieces = min(pieces, *map(len, batches))
+        self.pieces = min(pieces, *(len(batch) // world_size for batch in batches))
+        self.rank, self.world_size = rank, world_size
 
     def __iter__(self) -> Iterator[Piece]:
         for batch in self.batches:
-            for part in np.array_split(batch, self.pieces):
+            for part in np.array_split(batch[self.rank :: self.world_size], self.pieces):
                 yield Piece(part.tolist(), batch)
 
     def __len__(self) -> int:
@@ -216,7 +245,7 @@ class LinesDataModule(pl.LightningDataModule):
         return BucketSampler(
             self.train.widths,
             self.params.batch_size,
-            pieces=-(-self.params.batch_size // self.params.micro_batch_size),
+            pieces=-(-self.params.batch_size // (self.params.micro_batch_size * world_size)),
             lines_per_epoch=self.params.lines_per_epoch,
             members=members,
             seed=self.params.seed,

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from emnist_lines.alphabet import SYMBOLS
 from emnist_lines.errors import UserError
-from emnist_lines.files import whole
+from emnist_lines.files import UNREADABLE, reason, whole
 from emnist_lines.models.line_cnn_transformer import LineCNNTransformer
 from emnist_lines.params import Model, Train, build
 
@@ -60,8 +60,8 @@ def read(path: Path) -> tuple[dict[str, Tensor], ModelFile]:
         content = json.loads(metadata["about"])
         alphabet = content.pop("alphabet")
         about = build(ModelFile, content, "about")
-    except (OSError, SafetensorError, KeyError, ValueError, TypeError, AttributeError) as error:
-        raise UserError(f"{path} is no model of this project ({error}); {REMEDY}") from None
+    except (*UNREADABLE, SafetensorError) as error:
+        raise UserError(f"{path} is no model of this project ({reason(error)}); {REMEDY}") from None
     if tuple(alphabet) != SYMBOLS:
         raise UserError(f"{path} was trained for another alphabet; {REMEDY}")
     return weights, about

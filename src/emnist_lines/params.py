@@ -6,6 +6,7 @@ names the key.
 
 import dataclasses
 import math
+import reprlib
 import types
 import typing
 from dataclasses import dataclass
@@ -17,6 +18,16 @@ import yaml
 from emnist_lines.errors import UserError
 
 T = TypeVar("T")
+MOST_LINES = 10**8
+BLOCK = 500
+"""Lines composed at a time. Part of the format: each block has its own random stream, and lies in one file."""
+_short = reprlib.Repr()
+"""How a value is told: aliases can make a small file hold a list of billions."""
+_short.maxlevel, _short.maxstring, _short.maxother = 3, 60, 60
+
+
+UNREADABLE = (yaml.YAMLError, RecursionError, ValueError, LookupError, TypeError, AttributeError)
+"""What PyYAML ends in: besides its own errors, those of what it calls for numbers, dates and tags that are none."""
 
 
 class ParamError(ValueError):
@@ -25,7 +36,7 @@ class ParamError(ValueError):
 
 def _require(holds: bool, key: str, rule: str, value: Any) -> None:
     if not holds:
-        raise ParamError(f"{key} must be {rule}, not {value!r}")
+        raise ParamError(f"{key} must be {rule}, not {_short.repr(value)}")
 
 
 def _positive(section: str, params: Any, *names: str) -> None:
@@ -97,6 +108,7 @@ class Synthesize:
     num_train: int
     num_val: int
     num_test: int
+    lines_per_file: int | None
     max_length: int
     min_overlap: float
     max_overlap: float
@@ -110,6 +122,16 @@ class Synthesize:
     def __post_init__(self) -> None:
         _seed("synthesize", self.seed)
         _positive("synthesize", self, "num_train", "num_val", "num_test")
+        for name in ("num_train", "num_val", "num_test"):
+            value = getattr(self, name)
+            _require(value <= MOST_LINES, f"synthesize.{name}", f"at most {MOST_LINES:,}", value)
+        _positive("synthesize", self, "lines_per_file")
+        _require(
+            (self.lines_per_file or 0) % BLOCK == 0,
+            "synthesize.lines_per_file",
+            f"a multiple of {BLOCK}, or null",
+            self.lines_per_file,
+        )
         _require(3 <= self.max_length <= 1024, "synthesize.max_length", "from 3 to 1024", self.max_length)
         _fraction("synthesize", self, "min_overlap", "max_overlap")
         _require(
@@ -254,7 +276,7 @@ def load(path: Path) -> Params:
         content = yaml.safe_load(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise UserError(f"{path} cannot be read ({error.strerror}); run from the repository's root") from None
-    except (yaml.YAMLError, UnicodeDecodeError, RecursionError) as error:
+    except UNREADABLE as error:
         raise UserError(f"{path} is not valid YAML: {' '.join(str(error).split())}") from None
     try:
         return build(Params, content)
@@ -270,11 +292,11 @@ def build(cls: type[T], content: Any, key: str = "") -> T:
     """
     where = key or "the file"
     if not isinstance(content, dict):
-        raise ParamError(f"{where} must be a mapping of keys to values, not {content!r}")
+        raise ParamError(f"{where} must be a mapping of keys to values, not {_short.repr(content)}")
     fields = typing.get_type_hints(cls)
     for name in content:
         if name not in fields:
-            raise ParamError(f"{where} has an unknown key {name!r}; known are {', '.join(fields)}")
+            raise ParamError(f"{where} has an unknown key {_short.repr(name)}; known are {', '.join(fields)}")
     for name in fields:
         if name not in content:
             raise ParamError(f"{_join(key, name)} is missing")
@@ -296,7 +318,7 @@ def _convert(kind: Any, value: Any, key: str) -> Any:
         _require(isinstance(value, list), key, "a list", value)
         return tuple(_convert(options[0], item, f"{key}[{index}]") for index, item in enumerate(value))
     kinds = options if origin in (types.UnionType, typing.Union) else (kind,)
-    if float in kinds and type(value) is int:
+    if float in kinds and type(value) is int and abs(value) <= 2**53:
         value = float(value)
     names = {int: "a whole number", float: "a number", bool: "true or false", str: "a word", types.NoneType: "null"}
     _require(type(value) in kinds, key, " or ".join(names[k] for k in kinds), value)

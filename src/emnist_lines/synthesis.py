@@ -17,17 +17,15 @@ import numpy as np
 from numpy.typing import NDArray
 from tqdm import tqdm
 
-from emnist_lines import text
+from emnist_lines import shards, text
 from emnist_lines.alphabet import CLASSES, SYMBOLS
 from emnist_lines.composition import Block, Composer
 from emnist_lines.files import whole
 from emnist_lines.glyphs import store
 from emnist_lines.glyphs.store import Glyphs
-from emnist_lines.params import Synthesize
+from emnist_lines.params import BLOCK, Synthesize
 
 SPLITS = ("train", "val", "test")
-BLOCK = 500
-"""Lines composed at a time. Part of the format: each block has its own random stream."""
 
 
 def composers(glyphs: Glyphs, documents: list[text.Document], params: Synthesize) -> dict[str, Composer]:
@@ -61,24 +59,44 @@ def blocks(total: int, split: str, seed: int) -> list[tuple[slice, np.random.Gen
 def synthesize(
     glyphs: Glyphs, documents: list[text.Document], params: Synthesize, path: Path, processes: int = 1
 ) -> dict[str, Any]:
-    """Write the lines of all splits to `path` and return their statistics.
+    """Write the lines of all splits to `path`, with further train lines in its `shards`; return their statistics.
 
-    The same bytes on every run, however many processes compose.
+    The same bytes on every run, however many processes compose, and the same lines however many files they fill.
 
     Raises:
         UserError: there are too few glyphs or no short enough words.
     """
     totals = {"train": params.num_train, "val": params.num_val, "test": params.num_test}
     statistics: dict[str, Any] = {"source": glyphs.source}
-    with whole(path) as part, h5py.File(part, "w") as file:
-        file.attrs["alphabet"] = json.dumps(SYMBOLS)
-        file.attrs["params"] = json.dumps(dataclasses.asdict(params), sort_keys=True)
-        file.attrs["source"] = glyphs.source
+    shards.empty(path)
+    with ExitStack() as stack:
+        part, file = _new(path, glyphs, params, stack)
         for split, composer in composers(glyphs, documents, params).items():
+            tasks = blocks(totals[split], split, params.seed)
+            most = params.lines_per_file // BLOCK if params.lines_per_file and split == "train" else len(tasks)
             group = file.create_group(split)
-            fill(group, composer, blocks(totals[split], split, params.seed), part, processes)
-            statistics[split] = _statistics(group)
+            fill(group, composer, tasks[:most], part, processes)
+            described = [_described(group)]
+            for number, start in enumerate(range(most, len(tasks), most), start=1):
+                with ExitStack() as inner:
+                    further, other = _new(shards.shard(path, number), glyphs, params, inner)
+                    more = other.create_group(split)
+                    fill(more, composer, tasks[start : start + most], further, processes)
+                    described.append(_described(more))
+                group.attrs[shards.COUNT] = number
+            statistics[split] = _statistics(*map(np.concatenate, zip(*described, strict=True)))
     return statistics
+
+
+def _new(path: Path, glyphs: Glyphs, params: Synthesize, stack: ExitStack) -> tuple[Path, h5py.File]:
+    """A file of lines that says how it was made, and where it lies until `stack` closes it."""
+    part = stack.enter_context(whole(path))
+    file = stack.enter_context(h5py.File(part, "w"))
+    file.attrs["alphabet"] = json.dumps(SYMBOLS)
+    values = {name: value for name, value in dataclasses.asdict(params).items() if value is not None}
+    file.attrs["params"] = json.dumps(values, sort_keys=True)
+    file.attrs["source"] = glyphs.source
+    return part, file
 
 
 Task = tuple[slice, np.random.Generator]
@@ -90,11 +108,13 @@ def fill(group: h5py.Group, composer: Composer, tasks: list[Task], path: Path, p
     Args:
         group: where the lines go; empty.
         composer: the split's.
-        tasks: the split's `blocks`.
+        tasks: the split's `blocks`, or some that follow each other.
         path: the group's file.
         processes: how many share the blocks.
     """
-    split, total = group.name.strip("/"), tasks[-1][0].stop
+    split, first = group.name.strip("/"), tasks[0][0].start
+    tasks = [(slice(where.start - first, where.stop - first), rng) for where, rng in tasks]
+    total = tasks[-1][0].stop
     columns = [group.create_dataset(name, (total, *shape), kind) for name, shape, kind in composer.layout()]
     for column in columns:
         column[:1] = np.zeros((1, *column.shape[1:]), column.dtype)  # gives it its place in the file
@@ -125,7 +145,7 @@ class _Writer:
     def __call__(self, task: Task) -> tuple[slice, Block]:
         where, rng = task
         block = self.composer.compose(self.composer.draw(where.stop - where.start, rng))
-        with self.path.open("r+b", buffering=0) as file:
+        with self.path.open("r+b") as file:  # buffered, because a raw write may take a part and say nothing
             file.seek(self.offset + where.start * block.images[0].nbytes)
             file.write(block.images.data)
         return where, dataclasses.replace(block, images=block.images[:0])
@@ -145,9 +165,13 @@ def _work(task: Task) -> tuple[slice, Block]:
     return _writer(task)
 
 
-def _statistics(group: h5py.Group) -> dict[str, Any]:
+def _described(group: h5py.Group) -> tuple[NDArray[np.bytes_], NDArray[np.float32], NDArray[np.int32]]:
+    """Texts, overlaps and widths of a group's lines."""
+    return group["texts"][:], group["overlaps"][:], group["widths"][:]
+
+
+def _statistics(texts: NDArray[np.bytes_], overlaps: NDArray[np.float32], widths: NDArray[np.int32]) -> dict[str, Any]:
     """Figures about one split's lines. What is no headline is a list, which `dvc metrics` leaves out."""
-    texts, overlaps = group["texts"][:], group["overlaps"][:]
     lengths = np.char.str_len(texts)
     characters = np.frombuffer(b"".join(texts.tolist()), dtype=np.uint8)
     counts = np.bincount(characters, minlength=128)
@@ -157,7 +181,7 @@ def _statistics(group: h5py.Group) -> dict[str, Any]:
         "distributions": [
             _distribution("characters of a line", lengths),
             _distribution("share of a glyph that the next one covers", overlaps[lengths > 1]),
-            _distribution("columns of a line", group["widths"][:]),
+            _distribution("columns of a line", widths),
         ],
         "lines_by_length": [
             {"length": length, "lines": count} for length, count in enumerate(np.bincount(lengths).tolist()) if length

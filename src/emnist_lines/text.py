@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from emnist_lines.alphabet import CLASSES
 from emnist_lines.errors import UserError
+from emnist_lines.files import UNREADABLE, reason
 from emnist_lines.params import SplitFractions
 
 _BROWN_DOCUMENT = re.compile(r"brown/c[a-r]\d\d")
@@ -34,8 +35,10 @@ def read_documents(path: Path) -> list[Document]:
             names = sorted(archive.namelist())
             brown = [_untagged(archive.read(name)) for name in names if _BROWN_DOCUMENT.fullmatch(name)]
             plain = [archive.read(name).decode().split() for name in names if _PLAIN_DOCUMENT.fullmatch(name)]
-    except (OSError, zipfile.BadZipFile, UnicodeDecodeError) as error:
-        raise UserError(f"{path} is no readable corpus ({error}); remake it with `dvc repro -f download`") from None
+    except UNREADABLE as error:
+        raise UserError(
+            f"{path} is no readable corpus ({reason(error)}); remake it with `dvc repro -f download`"
+        ) from None
     documents = [words for document in brown + plain if (words := _bare(document))]
     if len(documents) < 3:
         raise UserError(

@@ -10,11 +10,13 @@ from typing import Any
 import pytorch_lightning as pl
 import torch
 from dvclive.live import Live
+from lightning_fabric.utilities.exceptions import MisconfigurationException
 from pytorch_lightning.callbacks import Callback, EarlyStopping, ModelCheckpoint, ModelSummary, WeightAveraging
 from torch import Tensor
 
 from emnist_lines import memory, model_file
 from emnist_lines.errors import UserError
+from emnist_lines.files import UNREADABLE, reason
 from emnist_lines.learning import LineLearner
 from emnist_lines.lines import LinesDataModule
 from emnist_lines.model_file import ModelFile
@@ -140,8 +142,17 @@ def compile_encoder(learner: LineLearner) -> None:
     learner.model.line_cnn.scan = torch.compile(learner.model.line_cnn.scan, dynamic=False)  # type: ignore[method-assign]
 
 
-def train(params: Params, lines: Path, lines_sha256: str, checkpoints: Path, live: Path, out: Path) -> None:
-    """Train and write the weights of the best validation CER.
+def _trainer(machine: Machine, **options: Any) -> pl.Trainer:
+    try:
+        return pl.Trainer(**options)
+    except (MisconfigurationException, ValueError, RuntimeError) as error:
+        asked = f"accelerator {machine.accelerator}, devices {machine.devices}, strategy {machine.strategy}"
+        reason = " ".join(str(error).split())
+        raise UserError(f"this machine cannot do what params.yaml's machine says ({asked}): {reason}") from None
+
+
+def train(params: Params, lines: Path, lines_sha256: str, checkpoints: Path, live: Path, out: Path) -> bool:
+    """Train and write the weights of the best validation CER; of several processes, the first one writes.
 
     Args:
         params: the network, the training and the machine.
@@ -151,9 +162,12 @@ def train(params: Params, lines: Path, lines_sha256: str, checkpoints: Path, liv
         live: folder for DVCLive's metrics.
         out: the model file to write.
 
+    Returns:
+        Whether this is the process that wrote.
+
     Raises:
         UserError: the file of lines is missing, damaged or of another alphabet; the checkpoint is damaged; the loss is
-            no number.
+            no number; the machine is not as `params.machine` says.
     """
     pl.seed_everything(params.train.seed, verbose=False)
     machine = params.machine
@@ -171,7 +185,8 @@ def train(params: Params, lines: Path, lines_sha256: str, checkpoints: Path, liv
         callbacks.append(ema(params.train.ema_decay))  # behind `history`, which sees the mean before it is swapped back
     if params.train.early_stopping_patience is not None:
         callbacks.append(EarlyStopping("val_cer", patience=params.train.early_stopping_patience))
-    trainer = pl.Trainer(
+    trainer = _trainer(
+        machine,
         accelerator=machine.accelerator,
         devices=machine.devices,
         num_nodes=machine.num_nodes,
@@ -197,11 +212,14 @@ def train(params: Params, lines: Path, lines_sha256: str, checkpoints: Path, liv
         history.finish(data.train.source, trainer.precision)
         about = ModelFile(params.model, params.train, data.train.max_length, data.train.source, lines_sha256)
         model_file.save(out, history.best_weights, about)
+    return bool(trainer.is_global_zero)
 
 
 def _require_sound(checkpoint: Path) -> None:
     try:
-        torch.load(checkpoint, map_location="cpu", weights_only=True)
-    except (OSError, EOFError, RuntimeError, pickle.UnpicklingError) as error:
-        reason = " ".join(str(error).split())[:80]
-        raise UserError(f"{checkpoint} is damaged ({reason}); delete it to train from the start") from None
+        content = torch.load(checkpoint, map_location="cpu", weights_only=True)
+        missing = [name for name in ("state_dict", "loops", "callbacks", "optimizer_states") if name not in content]
+        if missing:
+            raise ValueError(f"it has no {missing[0]}")
+    except (*UNREADABLE, pickle.UnpicklingError) as error:
+        raise UserError(f"{checkpoint} is damaged ({reason(error)}); delete it to train from the start") from None

@@ -192,3 +192,25 @@ def test_what_unpacks_to_too_much_is_refused(
     monkeypatch.setattr(emnist, "MAX_MEMBER", 100_000)
     with pytest.raises(UserError, match="unpacks to more than any of EMNIST's"):
         emnist.load(("test",), None, internet.cache)
+
+
+@pytest.mark.parametrize("name", ["train.json", "X_train_300.webp"])
+def test_a_page_instead_of_a_file_is_not_kept(glyphs: Glyphs, internet: Internet, tmp_path: Path, name: str) -> None:
+    """No hash is pinned of the train part, so that only its content can tell."""
+    folder = packed(tmp_path / "there", glyphs, "train", columns=10, per_file=300)
+    right = {f"packed/{path}": content for path, content in Site.of_folder(folder).files.items()}
+    internet.site.files = {**right, f"packed/emnist-byclass/{name}": b"<html>Sign in</html>"}
+    with pytest.raises(UserError, match="EMNIST's train part could not be fetched"):
+        emnist.load(("train",), None, internet.cache)
+    internet.site.files = right
+    assert np.array_equal(emnist.load(("train",), None, internet.cache).images, glyphs.images)
+
+
+def test_a_page_instead_of_the_zip_is_not_kept(glyphs: Glyphs, internet: Internet) -> None:
+    internet.site.ranges = False
+    for content in (b"<html>Sign in</html>", nist_zip(glyphs, "train")[:-100]):
+        internet.site.files = {"gzip.zip": content}
+        with pytest.raises(UserError, match="its zip cannot be read"):
+            emnist.load(("train",), None, internet.cache)
+    internet.site.files = {"gzip.zip": nist_zip(glyphs, "train")}
+    assert np.array_equal(emnist.load(("train",), None, internet.cache).images, glyphs.images)

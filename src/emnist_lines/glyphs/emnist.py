@@ -5,8 +5,8 @@ import hashlib
 import io
 import json
 import zipfile
-import zlib
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -18,6 +18,7 @@ from tqdm import tqdm
 from emnist_lines.alphabet import CLASSES
 from emnist_lines.errors import UserError
 from emnist_lines.fetching import TIMEOUT, FetchError, fetch, first_served
+from emnist_lines.files import UNREADABLE, reason
 from emnist_lines.glyphs.store import SIZE, Glyphs
 
 PACKED = "https://raw.githubusercontent.com/0r4nd/emnist-packed/0f121efc642634809af4f2f443b70152f71b9a51"
@@ -60,10 +61,10 @@ def load(parts: tuple[str, ...], mirror: str | None, cache: Path) -> Glyphs:
 
 def _load(part: str, mirror: str | None, cache: Path) -> Part:
     def packed(base: str) -> tuple[str, Callable[[], Part]]:
-        return base, lambda: _checked(part, *_packed(part, base, cache))
+        return base, lambda: _packed(part, base, cache)
 
     tries = [packed(base) for base in ([mirror] if mirror else []) + [PACKED]]
-    tries.append((NIST, lambda: _checked(part, *_nist(part, cache))))
+    tries.append((NIST, lambda: _nist(part, cache)))
     try:
         return first_served(f"EMNIST {part}", tries)
     except FetchError as error:
@@ -89,21 +90,41 @@ def _checked(part: str, images: NDArray[np.uint8], labels: NDArray[np.uint8]) ->
 
 def _packed(part: str, base: str, cache: Path) -> Part:
     """A part from grids of tiles (`X_*.webp`) and their list (`test.json`)."""
-    folder = f"{base.rstrip('/')}/emnist-byclass"
 
     def local(name: str) -> Path:
-        return fetch(f"{folder}/{name}", cache / "emnist-byclass" / name, FILE_SHA256.get(name))
+        where = cache / "emnist-byclass" / name
+        if name not in FILE_SHA256:
+            unpinned.append(where)
+        return fetch(f"{base.rstrip('/')}/emnist-byclass/{name}", where, FILE_SHA256.get(name))
 
-    try:
-        index = json.loads(local(f"{part}.json").read_bytes())
+    unpinned: list[Path] = []
+    listed = local(f"{part}.json")
+    with _dropped_if_wrong(unpinned, "its list of tiles"):
+        index = json.loads(listed.read_bytes())
         labels = np.array(index["id"], dtype=np.uint8)
         names = [Path(name).name for name in index["files"]]  # a list from outside names files, never folders
         if [chr(point) for point in index["mapping"]] != list(CLASSES):
             raise FetchError("its classes are not 0-9A-Za-z")
-        images = np.concatenate([_tiles(local(name)) for name in names])[: len(labels)]
-    except (ValueError, KeyError, TypeError, OSError) as error:
-        raise FetchError(f"its tiles cannot be read ({error})") from None
-    return images, labels
+    grids = [local(name) for name in names]
+    with _dropped_if_wrong(unpinned, "its tiles"):
+        return _checked(part, np.concatenate([_tiles(path) for path in grids])[: len(labels)], labels)
+
+
+@contextmanager
+def _dropped_if_wrong(unpinned: list[Path], what: str) -> Iterator[None]:
+    """Takes downloads that no hash vouches for out of the cache when they turn out to be something else.
+
+    Raises:
+        FetchError: they do.
+    """
+    try:
+        yield
+    except (*UNREADABLE, Image.DecompressionBombError, FetchError) as error:
+        for path in unpinned:
+            path.unlink(missing_ok=True)
+        if isinstance(error, FetchError):
+            raise
+        raise FetchError(f"{what} cannot be read ({reason(error)})") from None
 
 
 def _tiles(path: Path) -> NDArray[np.uint8]:
@@ -117,14 +138,14 @@ def _tiles(path: Path) -> NDArray[np.uint8]:
 def _nist(part: str, cache: Path) -> Part:
     """A part from NIST's zip, of which only this part's two members are transferred where the server allows that."""
     try:
-        try:
-            with RemoteZip(NIST, timeout=TIMEOUT[1], support_suffix_range=False) as archive:
-                return _members(archive, part)
-        except RangeNotSupported:
-            with zipfile.ZipFile(fetch(NIST, cache / "gzip.zip", None)) as archive:
-                return _members(archive, part)
-    except (RemoteZipError, zipfile.BadZipFile, zlib.error, EOFError, KeyError, ValueError, OSError) as error:
-        raise FetchError(str(error) or type(error).__name__) from None
+        with RemoteZip(NIST, timeout=TIMEOUT[1], support_suffix_range=False) as archive:
+            return _checked(part, *_members(archive, part))
+    except RangeNotSupported:
+        whole = fetch(NIST, cache / "gzip.zip", None)
+        with _dropped_if_wrong([cache / "gzip.zip"], "its zip"), zipfile.ZipFile(whole) as archive:
+            return _checked(part, *_members(archive, part))
+    except (RemoteZipError, *UNREADABLE) as error:
+        raise FetchError(reason(error)) from None
 
 
 def _members(archive: zipfile.ZipFile, part: str) -> Part:

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from emnist_lines.alphabet import CLASSES
 from emnist_lines.errors import UserError
-from emnist_lines.files import whole
+from emnist_lines.files import UNREADABLE, reason, whole
 from emnist_lines.params import SplitFractions
 
 SIZE = 28
@@ -68,12 +68,14 @@ def read(path: Path) -> Glyphs:
         with h5py.File(path, "r") as file:
             images, labels = file["images"][:], file["labels"][:]
             classes, source, parts = (file.attrs[name] for name in ("classes", "source", "parts"))
-    except (OSError, KeyError) as error:
-        raise UserError(f"{path} holds no glyphs ({error}); remake it with `dvc repro -f download`") from None
-    shapes_fit = images.shape == (len(labels), SIZE, SIZE) and images.dtype == labels.dtype == np.uint8
-    if classes != CLASSES or not shapes_fit or (labels >= len(CLASSES)).any():
+        shapes_fit = images.shape == (len(labels), SIZE, SIZE) and images.dtype == labels.dtype == np.uint8
+        fits = bool(classes == CLASSES and shapes_fit and (labels < len(CLASSES)).all())
+        kept = Glyphs(images, labels, str(source), tuple(parts.split(",")))
+    except UNREADABLE as error:
+        raise UserError(f"{path} holds no glyphs ({reason(error)}); remake it with `dvc repro -f download`") from None
+    if not fits:
         raise UserError(f"{path} holds glyphs of another format; remake it with `dvc repro -f download`")
-    return Glyphs(images, labels, source, tuple(parts.split(",")))
+    return kept
 
 
 def split(glyphs: Glyphs, fractions: SplitFractions, rng: np.random.Generator) -> dict[str, Glyphs]:

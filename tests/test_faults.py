@@ -1,0 +1,83 @@
+"""A stage that finds no room on the disk says so in one sentence, and leaves what was there as it was."""
+
+import json
+import os
+import resource
+import shutil
+import subprocess
+import sys
+from dataclasses import asdict, replace
+from pathlib import Path
+
+import pytest
+import yaml
+
+from emnist_lines import corpus
+from emnist_lines.glyphs import store
+from emnist_lines.glyphs.store import Glyphs
+from emnist_lines.params import Params
+from tests.conftest import ROOT
+
+OUTS = {
+    "download": ["data/glyphs.h5", "data/brown.zip"],
+    "synthesize": ["data/lines.h5"],
+    "train": ["models/line_cnn_transformer.safetensors"],
+    "evaluate": ["metrics/test.json", "metrics/predictions.csv", "metrics/plots/readings.png"],
+}
+
+
+def stage(name: str, folder: Path, most: int | None = None) -> subprocess.CompletedProcess[str]:
+    """Run a stage whose files may have so many bytes at most, as a quota or a full disk would have it."""
+
+    def limit() -> None:
+        if most is not None:
+            resource.setrlimit(resource.RLIMIT_FSIZE, (most, most))
+
+    return subprocess.run(
+        [sys.executable, str(ROOT / "stages" / f"{name}.py")],
+        cwd=folder,
+        env={**os.environ, "OMP_NUM_THREADS": "1"},
+        preexec_fn=limit,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=300,
+    )
+
+
+@pytest.fixture(scope="module")
+def folder(glyphs: Glyphs, small: Params, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A workspace where all stages have run."""
+    folder = tmp_path_factory.mktemp("workspace")
+    values = replace(
+        small,
+        download=replace(small.download, source="drawn", drawn_per_class=12),
+        train=replace(small.train, max_epochs=1, curriculum=()),
+    )
+    (folder / "params.yaml").write_text(yaml.safe_dump(json.loads(json.dumps(asdict(values)))))
+    store.write(glyphs, folder / "data" / "glyphs.h5")
+    corpus.write_builtin(folder / "data" / "brown.zip")
+    for name in ("synthesize", "train", "evaluate"):
+        done = stage(name, folder)
+        assert done.returncode == 0, done.stderr
+    return folder
+
+
+@pytest.mark.parametrize(
+    ("name", "most"), [("download", 100_000), ("synthesize", 200_000), ("train", 30_000), ("evaluate", 500)]
+)
+def test_no_room_is_one_sentence(folder: Path, tmp_path: Path, name: str, most: int) -> None:
+    workspace = tmp_path / "workspace"
+    shutil.copytree(folder, workspace)
+    outs = [workspace / out for out in OUTS[name]]
+    for path in outs:
+        path.write_bytes(b"as it was")
+    done = stage(name, workspace, most)
+    assert done.returncode == 1
+    assert done.stderr.splitlines()[-1] == "error: the disk is full, or a quota is; make room and run this again"
+    assert "Traceback" not in done.stderr
+    assert all(path.read_bytes() == b"as it was" for path in outs)
+    assert not list(workspace.rglob("*.part"))
+    done = stage(name, workspace)
+    assert done.returncode == 0, done.stderr
+    assert all(path.stat().st_size > most for path in outs[:1])

@@ -1,0 +1,268 @@
+"""What holds for any input: generated ones (Hypothesis), and ten thousand spoilt parameter files."""
+
+import copy
+import io
+import random
+from collections.abc import Callable
+from dataclasses import replace
+from functools import partial
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+import yaml
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+from PIL import Image
+
+from emnist_lines import alphabet, analysis, params, pictures
+from emnist_lines.composition import Composer
+from emnist_lines.errors import UserError
+from emnist_lines.glyphs.store import Glyphs
+from emnist_lines.lines import BucketSampler
+from emnist_lines.metrics import CharacterErrorRate, edit_distance
+from emnist_lines.models.decoding import greedy_ctc
+from emnist_lines.params import Params
+from emnist_lines.synthesis import SPLITS, blocks, composers
+from emnist_lines.text import Document
+from tests.conftest import ROOT
+
+TEXTS = st.text(alphabet.CHARACTERS, max_size=30)
+TOKENS = st.lists(st.integers(0, len(alphabet.SYMBOLS) - 1), max_size=40)
+CASES = 10_000
+
+
+def mistake(call: Callable[[], object]) -> str | None:
+    """What a person is told of a mistake; None where there was none."""
+    try:
+        call()
+    except (UserError, params.ParamError) as error:
+        return str(error)
+    return None
+
+
+@given(TEXTS, st.booleans(), st.integers(0, 5))
+def test_text_survives_its_tokens(text: str, with_tokens: bool, spare: int) -> None:
+    ids = alphabet.encode(text)
+    framed = alphabet.frame(ids, len(ids) + 2 * with_tokens + spare, with_tokens)
+    assert alphabet.decode(framed) == text
+    assert len(framed) == len(ids) + 2 * with_tokens + spare
+
+
+@given(TOKENS)
+def test_any_tokens_are_some_text(tokens: list[int]) -> None:
+    text = alphabet.decode(tokens)
+    assert set(text) <= set(alphabet.CHARACTERS)
+    assert alphabet.decode(alphabet.encode(text)) == text
+
+
+@given(TEXTS, TEXTS, TEXTS)
+def test_edit_distance_is_a_metric(one: str, two: str, three: str) -> None:
+    assert (edit_distance(one, two) == 0) == (one == two)
+    assert edit_distance(one, two) == edit_distance(two, one)
+    assert edit_distance(one, three) <= edit_distance(one, two) + edit_distance(two, three)
+    assert abs(len(one) - len(two)) <= edit_distance(one, two) <= max(len(one), len(two))
+
+
+@given(st.lists(st.tuples(TEXTS, TEXTS.filter(bool)), min_size=1, max_size=8), st.integers(0, 8))
+def test_the_rate_of_all_lines_does_not_depend_on_how_they_are_grouped(pairs: list[tuple[str, str]], at: int) -> None:
+    once, twice = CharacterErrorRate(), CharacterErrorRate()
+    once.update(*zip(*pairs, strict=True))
+    for part in filter(None, (pairs[:at], pairs[at:])):
+        twice.update(*zip(*part, strict=True))
+    assert once.compute() == twice.compute() >= 0
+
+
+@given(st.lists(st.tuples(TEXTS, TEXTS), min_size=1, max_size=6))
+def test_every_edit_is_accounted_for(pairs: list[tuple[str, str]]) -> None:
+    frame = pd.DataFrame(pairs, columns=["text", "prediction"])
+    found = analysis.errors(frame)
+    assert len(found) == sum(edit_distance(a, b) for a, b in pairs)
+    assert all((error.there == "") == (error.kind == "insert") for error in found)
+
+
+@given(
+    arrays(
+        np.float32, st.tuples(st.integers(1, 3), st.integers(1, 12), st.just(83)), elements=st.floats(-9, 9, width=32)
+    )
+)
+def test_greedy_ctc_writes_no_more_than_it_saw(logits: Any) -> None:
+    lengths = torch.full((len(logits),), logits.shape[1])
+    for row in greedy_ctc(torch.from_numpy(logits), lengths).tolist():
+        assert len(alphabet.decode(row)) <= logits.shape[1]
+
+
+@given(
+    st.lists(st.integers(28, 896), min_size=1, max_size=200),
+    st.integers(1, 64),
+    st.integers(1, 4),
+    st.one_of(st.none(), st.integers(1, 80)),
+    st.integers(1, 4),
+    st.integers(0, 3),
+)
+def test_each_line_is_dealt_out_once_per_pass(
+    widths: list[int], size: int, pieces: int, per_epoch: int | None, world: int, seed: int
+) -> None:
+    """Over the epochs of a pass and all processes; which all do as many steps as each other."""
+    parts = -(-len(widths) // (per_epoch or len(widths)))
+    if len(widths) // parts < world:
+        return
+    seen: list[int] = []
+    for epoch in range(parts):
+        samplers = [
+            BucketSampler(
+                np.array(widths, dtype=np.int32),
+                size,
+                pieces=pieces,
+                lines_per_epoch=per_epoch,
+                seed=seed,
+                epoch=epoch,
+                rank=rank,
+                world_size=world,
+            )
+            for rank in range(world)
+        ]
+        assert len({(len(s), s.pieces, len(s.batches)) for s in samplers}) == 1
+        for sampler in samplers:
+            given_out = list(sampler)
+            assert len(given_out) == len(sampler)
+            assert all(piece.indices for piece in given_out)
+            seen += [index for piece in given_out for index in piece.indices]
+    assert sorted(seen) == list(range(len(widths)))
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=30)
+@given(st.integers(0, 2**32 - 1), st.integers(3, 40), st.floats(0, 0.9), st.booleans(), st.integers(1, 40))
+def test_any_composed_line_is_whole(
+    glyphs: Glyphs,
+    documents: list[Document],
+    small: Params,
+    seed: int,
+    longest: int,
+    overlap: float,
+    tokens: bool,
+    count: int,
+) -> None:
+    values = replace(
+        small.synthesize,
+        seed=seed,
+        max_length=longest,
+        min_overlap=0.0,
+        max_overlap=overlap,
+        with_start_end_tokens=tokens,
+    )
+    composer: Composer = composers(glyphs, documents, values)["train"]
+    ((_, rng),) = blocks(count, SPLITS[0], seed)
+    block = composer.compose(composer.draw(count, rng))
+    assert block.images.shape == (count, 28, 28 * longest)
+    for image, width, row, text in zip(block.images, block.widths, block.tokens, block.texts, strict=True):
+        assert 0 < width <= 28 * longest
+        assert not image[:, width:].any()
+        assert alphabet.decode(row.tolist()) == text.decode()
+        assert 1 <= len(text) <= longest - 2 * tokens
+
+
+IMAGES = arrays(np.uint8, st.tuples(st.integers(1, 40), st.integers(1, 60)))
+
+
+@settings(deadline=None)
+@given(IMAGES)
+def test_any_array_is_some_lines_or_none(image: Any) -> None:
+    for line in pictures.lines(image):
+        assert line.shape[0] == 28
+        assert line.dtype == np.uint8
+        assert line.shape[1] > 0
+        assert line.max() > 0
+
+
+@settings(deadline=None)
+@given(IMAGES, st.sampled_from(["png", "bmp", "tiff", "webp", "jpeg"]), st.data())
+def test_any_spoilt_file_is_a_picture_or_one_sentence(image: Any, kind: str, data: Any) -> None:
+    file = io.BytesIO()
+    Image.fromarray(image).save(file, kind)
+    content = bytearray(file.getvalue())
+    for _ in range(data.draw(st.integers(0, 4))):
+        content[data.draw(st.integers(0, len(content) - 1))] = data.draw(st.integers(0, 255))
+    content = content[: data.draw(st.integers(0, len(content)))]
+    told = mistake(lambda: pictures.lines(pictures.load(io.BytesIO(bytes(content)), "the file")))
+    assert told is None or (told.startswith("the file ") and "\n" not in told)
+
+
+VALUES: list[Any] = [
+    *(None, True, False, 0, 1, -1, 2**31, 2**64, 10**400, 0.5, -0.5, 1e-320, 1e308, float("nan"), float("inf")),
+    *("", "train", "auto", "1e-3", "\n\0", "x" * 10_000, [], [[]], {}, {"train": 1}, {1: 2}, [None], [1, "a"], b"\xff"),
+]
+
+
+MARKS = ["", ":", "[", "{", "- ", "\t", "&a ", "*a", "!!int ", "'"]
+
+
+def spoilt(rng: random.Random, content: Any) -> Any:
+    """A copy with one to three keys or values changed, removed, added or moved."""
+    content = copy.deepcopy(content)
+    for _ in range(rng.randint(1, 3)):
+        target = content
+        while True:
+            inner = [value for value in target.values() if isinstance(value, dict) and value]
+            if not inner or rng.random() < 0.2:
+                break
+            target = rng.choice(inner)
+        key = rng.choice(list(target)) if target else "key"
+        match rng.randrange(5):
+            case 0:
+                target.pop(key, None)
+            case 1:
+                target[rng.choice(["", 0, None, "trian", key])] = rng.choice(VALUES)
+            case 2:
+                target[rng.choice(list(target) or ["key"])] = target.get(key)
+            case _:
+                target[key] = rng.choice(VALUES)
+    return content
+
+
+def test_ten_thousand_spoilt_parameter_files_are_values_or_one_sentence(tmp_path: Path) -> None:
+    text = (ROOT / "params.yaml").read_text(encoding="utf-8")
+    content, rng, path = yaml.safe_load(text), random.Random(0), tmp_path / "params.yaml"
+    refused = 0
+    for case in range(CASES):
+        if case % 20:  # most change what the file says, some how it is written
+            told = mistake(partial(params.build, Params, spoilt(rng, content)))
+        else:
+            letters = list(text)
+            for _ in range(rng.randint(1, 6)):
+                at = rng.randrange(len(letters))
+                letters[at : at + rng.randint(0, 3)] = rng.choice(MARKS)
+            path.write_text("".join(letters), encoding="utf-8")
+            told = mistake(partial(params.load, path))
+        if told is not None:
+            refused += 1
+            assert "\n" not in told
+            assert len(told) < 1500
+    assert 0.8 * CASES < refused < CASES
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "a: &a [1, 1]\n" + "".join(f"{n}: &{n} [{', '.join([f'*{o}'] * 9)}]\n" for o, n in pairwise("abcdefghi")),
+        "[" * 5000,
+        "a: " + "9" * 5000,
+        "!!timestamp yesterday",
+        "!!bool maybe",
+        "!!float '1,5'",
+        "2024-13-45",
+        "? [a, b]\n: 1",
+        "\ud800".encode("utf-8", "surrogatepass").decode("utf-8", "replace") + "\0",
+    ],
+)
+def test_yaml_s_own_traps_are_one_sentence(tmp_path: Path, text: str) -> None:
+    (tmp_path / "params.yaml").write_text(text, encoding="utf-8")
+    with pytest.raises(UserError) as raised:
+        params.load(tmp_path / "params.yaml")
+    assert "\n" not in str(raised.value)
+    assert len(str(raised.value)) < 1500

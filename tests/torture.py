@@ -1,0 +1,234 @@
+"""Faults by the hundred, at random moments: `make torture` injects them and writes `docs/reliability.md`.
+
+A fault is survived where what is there afterwards is right or absent, and the next run ends as if nothing had happened;
+it is lost where anything else is found. Small drawn data; half an hour on 2 cores.
+"""
+
+import hashlib
+import os
+import random
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+import yaml
+
+from emnist_lines import shards
+from emnist_lines.files import sha256, whole
+from tests.servers import Site, serve
+
+ROOT = Path(__file__).parent.parent
+PAGE = ROOT / "docs" / "reliability.md"
+MARKS = "<!-- measured by make torture -->", "<!-- end -->"
+DOWNLOADS, KILLS = 50, 20
+CONTENT = random.Random(0).randbytes(2_000_000)
+SMALL = {
+    "download": {"source": "drawn", "drawn_per_class": 20},
+    "synthesize": {"num_train": 4000, "num_val": 64, "num_test": 512, "max_length": 16},
+    "model": {"conv_dim": 8, "fc_dim": 32, "tf_dim": 32, "tf_fc_dim": 32, "tf_layers": 1, "tf_heads": 2},
+    "train": {"max_epochs": 8, "lines_per_epoch": 500, "curriculum": [3]},
+    "evaluate": {"bootstrap_samples": 200},
+}
+OUTS = {
+    "synthesize": "data/lines.h5",
+    "train": "models/line_cnn_transformer.safetensors",
+    "evaluate": "metrics/test.json",
+}
+STAGES = ("download", "synthesize", "train")
+GROWTH, MANY, PER_FILE = (10_000, 100_000), 1_000_000, 50_000
+
+
+@dataclass
+class Row:
+    """What was done how often, and what came of it."""
+
+    fault: str
+    injected: int = 0
+    lost: int = 0
+    note: str = ""
+
+    def count(self, right: bool) -> None:
+        self.injected += 1
+        self.lost += not right
+        print(f"{self.fault}: {self.injected} injected, {self.lost} lost", flush=True)
+
+
+def killed(command: list[str], folder: Path, after: float) -> bool:
+    """Run a command and kill it and all its children; False where it had ended before."""
+    with (folder / "log").open("a") as log:
+        process = subprocess.Popen(
+            command, cwd=folder, env=environment(), stdout=log, stderr=log, start_new_session=True
+        )
+        try:
+            process.wait(after)
+            return False
+        except subprocess.TimeoutExpired:
+            return True
+        finally:
+            with suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
+
+
+def environment() -> dict[str, str]:
+    """This process's, with its own programs first."""
+    return {**os.environ, "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}", "OMP_NUM_THREADS": "2"}
+
+
+def seconds(command: list[str], folder: Path) -> float:
+    """How long a command takes that must succeed."""
+    start = time.monotonic()
+    with (folder / "log").open("a") as log:
+        subprocess.run(command, cwd=folder, env=environment(), stdout=log, stderr=log, check=True)
+    return time.monotonic() - start
+
+
+def downloads(folder: Path, rng: random.Random) -> Row:
+    """Each is killed while it fetches; what was fetched is gone on from, or thrown away."""
+    row = Row("a download, `kill -9`")
+    script = "import sys; from pathlib import Path; from emnist_lines.fetching import fetch; "
+    script += "fetch(sys.argv[1], Path('kept/file'), sys.argv[2])"
+    right = hashlib.sha256(CONTENT).hexdigest()
+    kept = folder / "kept" / "file"
+    with serve(Site({"file": CONTENT}, pace=0.008)) as site:
+        command = [sys.executable, "-c", script, f"{site.url}/file", right]
+        usual = seconds(command, folder)
+        while row.injected < DOWNLOADS:
+            if rng.random() < 0.2:
+                shutil.rmtree(kept.parent)
+            kept.unlink(missing_ok=True)
+            if killed(command, folder, rng.uniform(0, usual)):
+                row.count(not kept.exists() or sha256(kept) == right)
+        seconds(command, folder)
+        row.lost += kept.read_bytes() != CONTENT
+        resumed = sum(wanted is not None for _, wanted in site.requests)
+        row.note = f"{resumed} of the next ones went on from what there was"
+    return row
+
+
+def stage(repository: Path, name: str, rng: random.Random) -> Row:
+    """`dvc repro` of one stage is killed again and again; then one runs to its end."""
+    row = Row(f"`dvc repro {name}`, `kill -9`")
+    out = repository / OUTS[name]
+    lock, right = (repository / "dvc.lock").read_bytes(), sha256(out)
+    command = ["dvc", "repro", "--force", "--single-item", name]
+    usual = seconds(command, repository)
+    before = (repository / "log").read_text().count("going on from")
+    while row.injected < KILLS:
+        if killed(command, repository, rng.uniform(0, usual)):
+            row.count(not out.exists() or sha256(out) == right)
+    seconds(["dvc", "repro"], repository)
+    if name == "train":
+        row.note = (
+            f"{(repository / 'log').read_text().count('going on from') - before} of the runs went on from a checkpoint"
+        )
+    row.lost += sha256(out) != right
+    row.lost += name != "train" and (repository / "dvc.lock").read_bytes() != lock  # training's outs tell its time
+    return row
+
+
+def prepared(folder: Path) -> Path:
+    """A repository with this one's files and small parameters, in which everything has run."""
+    subprocess.run(["git", "clone", "-q", str(ROOT), str(folder)], check=True)
+    values = yaml.safe_load((folder / "params.yaml").read_text(encoding="utf-8"))
+    for section, changes in SMALL.items():
+        values[section].update(changes)
+    (folder / "params.yaml").write_text(yaml.safe_dump(values))
+    seconds(["dvc", "repro"], folder)
+    return folder
+
+
+def peak(command: list[str], folder: Path) -> tuple[float, float]:
+    """Seconds that a command takes, and the megabytes of its largest process."""
+    start = time.monotonic()
+    with (folder / "log").open("a") as log:
+        process = subprocess.Popen(command, cwd=folder, env=environment(), stdout=log, stderr=log)
+        _, status, used = os.wait4(process.pid, 0)
+    if status != 0:
+        raise SystemExit((folder / "log").read_text())
+    return time.monotonic() - start, used.ru_maxrss / 1e3
+
+
+def growth(folder: Path) -> list[str]:
+    """Rows of a table: what lines cost to compose, and a pass over them to learn from, by their number."""
+    stages = {
+        name: [sys.executable, str(ROOT / "stages" / f"{name}.py")] for name in ("download", "synthesize", "train")
+    }
+    values = yaml.safe_load((ROOT / "params.yaml").read_text(encoding="utf-8"))
+    values["download"].update(source="drawn", drawn_per_class=200)
+    values["train"].update(curriculum=[])
+    rows, each = [], {}
+    for count in GROWTH:
+        epochs = count // 10_000
+        values["synthesize"].update(num_train=count, num_val=500, num_test=500, lines_per_file=PER_FILE)
+        values["train"].update(max_epochs=epochs, lines_per_epoch=10_000, validate_every=epochs)
+        (folder / "params.yaml").write_text(yaml.safe_dump(values))
+        seconds(stages["download"], folder)
+        took, memory = peak(stages["synthesize"], folder)
+        trained, most = peak(stages["train"], folder)
+        files = shards.files(folder / "data" / "lines.h5")
+        size = sum(path.stat().st_size for path in files) / 1e9
+        each = {"took": took / count, "trained": trained / count, "size": size / count}
+        cells = (f"{count:,}", len(files), f"{took:.0f} s", f"{memory:.0f} MB", f"{size:.1f} GB")
+        rows.append(_row(*cells, f"{trained / 60:.1f} min", f"{most:.0f} MB", "measured"))
+        print(rows[-1], flush=True)
+    cells = (f"{MANY:,}", MANY // PER_FILE, f"{each['took'] * MANY:.0f} s", "as above", f"{each['size'] * MANY:.0f} GB")
+    return [
+        *rows,
+        _row(*cells, f"{each['trained'] * MANY / 60:.0f} min", "as above", "extrapolated from the row above"),
+    ]
+
+
+def _row(*cells: object) -> str:
+    return f"| {' | '.join(map(str, cells))} |"
+
+
+def page(rows: list[Row], grown: list[str], minutes: float) -> str:
+    """What is put between the marks of the page."""
+    commit = subprocess.run(
+        ["git", "describe", "--always", "--dirty"], cwd=ROOT, capture_output=True, text=True, check=True
+    ).stdout.strip()
+    today = f"{datetime.now(UTC):%Y-%m-%d}"
+    out = [
+        f"`make torture` on {today}, commit `{commit}`, {os.cpu_count()} cores, {minutes:.0f} minutes:",
+        "",
+        _row("fault", "injected", "survived", "lost", ""),
+        "|---|---|---|---|---|",
+        *(_row(r.fault, r.injected, r.injected - r.lost, f"**{r.lost}**", r.note) for r in rows),
+        "",
+        _row("train lines", "files", "synthesis", "its memory", "on disk", "training, one pass", "its memory", ""),
+        "|---|---|---|---|---|---|---|---|",
+        *grown,
+    ]
+    return "\n".join(out)
+
+
+def main() -> None:
+    start, rng = time.monotonic(), random.Random(time.time_ns())
+    with tempfile.TemporaryDirectory(prefix="torture-") as name:
+        folder = Path(name)
+        (folder / "downloads").mkdir()
+        rows = [downloads(folder / "downloads", rng)]
+        repository = prepared(folder / "repository")
+        rows += [stage(repository, stage_name, rng) for stage_name in OUTS]
+        (folder / "growth").mkdir()
+        grown = growth(folder / "growth")
+    content = PAGE.read_text(encoding="utf-8")
+    head, tail = content.split(MARKS[0])[0], content.split(MARKS[1])[1]
+    measured = page(rows, grown, (time.monotonic() - start) / 60)
+    with whole(PAGE) as part:
+        part.write_text(f"{head}{MARKS[0]}\n{measured}\n{MARKS[1]}{tail}", encoding="utf-8")
+    print(measured)
+    if sum(row.lost for row in rows):
+        raise SystemExit(1)
+
+
+if __name__ == "__main__":
+    main()
