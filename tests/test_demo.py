@@ -1,6 +1,7 @@
 """The page: what is drawn or dropped there appears as text."""
 
 import base64
+import ipaddress
 import socket
 import subprocess
 import sys
@@ -9,6 +10,7 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
+import requests
 from HersheyFonts import HersheyFonts
 from playwright.sync_api import Page, expect
 
@@ -98,6 +100,22 @@ def test_a_picture_of_a_test_line_is_read(address: str, released: Path) -> None:
         page.locator("#lines .thumbnail-item").nth(2).click()
         expect(text).to_have_value(predictions[2], timeout=20_000)
         assert problems == []
+
+
+def test_uploads_are_limited(address: str) -> None:
+    for megabytes, status in ((1, 200), (17, 413)):
+        files = {"files": ("line.png", bytes(megabytes << 20))}
+        assert requests.post(f"{address}/gradio_api/upload", files=files, timeout=60).status_code == status
+
+
+def test_only_this_machine_is_served(address: str) -> None:
+    assert ipaddress.ip_address(demo.HOST).is_loopback
+    port = int(address.rpartition(":")[2])
+    others = {str(info[4][0]) for info in socket.getaddrinfo(socket.gethostname(), port, socket.AF_INET)}
+    for other in others - {demo.HOST}:
+        if not ipaddress.ip_address(other).is_loopback:
+            with pytest.raises(ConnectionRefusedError), socket.create_connection((other, port), timeout=5):
+                pass
 
 
 def test_a_taken_port_is_one_sentence(released: Path) -> None:

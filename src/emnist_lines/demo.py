@@ -8,6 +8,8 @@ from emnist_lines.models.decoding import Text
 from emnist_lines.reader import Reader
 
 HOST = "127.0.0.1"
+LARGEST = "16mb"
+"""Of an uploaded file."""
 EXAMPLES = Path("metrics/plots/examples")
 """Pictures of test lines to click, where `dvc repro` leaves them."""
 CANVAS = (1200, 200)
@@ -108,7 +110,15 @@ def serve(port: int, model: Path | None = None) -> None:
     """
     app = page(model)
     try:
-        app.launch(css=CSS, server_name=HOST, server_port=port, share=False, quiet=True, prevent_thread_lock=True)
+        app.launch(
+            css=CSS,
+            server_name=HOST,
+            server_port=port,
+            share=False,
+            max_file_size=LARGEST,
+            quiet=True,
+            prevent_thread_lock=True,
+        )
     except OSError:
         raise UserError(f"port {port} is taken; choose another with --port") from None
     print(f"http://{HOST}:{port}  (Ctrl-C ends it)", flush=True)
