@@ -17,6 +17,7 @@ from emnist_lines.glyphs import store
 from emnist_lines.glyphs.store import Glyphs
 from emnist_lines.params import Params
 from tests.conftest import ROOT
+from tests.servers import Site, serve
 
 OUTS = {
     "download": ["data/glyphs.h5", "data/brown.zip"],
@@ -26,7 +27,10 @@ OUTS = {
 }
 
 
-def stage(name: str, folder: Path, most: int | None = None) -> subprocess.CompletedProcess[str]:
+FULL = "error: the disk is full, or a quota is; make room and run this again"
+
+
+def stage(name: str, folder: Path, most: int | None = None, **environment: str) -> subprocess.CompletedProcess[str]:
     """Run a stage whose files may have so many bytes at most, as a quota or a full disk would have it."""
 
     def limit() -> None:
@@ -36,7 +40,7 @@ def stage(name: str, folder: Path, most: int | None = None) -> subprocess.Comple
     return subprocess.run(
         [sys.executable, str(ROOT / "stages" / f"{name}.py")],
         cwd=folder,
-        env={**os.environ, "OMP_NUM_THREADS": "1"},
+        env={**os.environ, "OMP_NUM_THREADS": "1", **environment},
         preexec_fn=limit,
         capture_output=True,
         text=True,
@@ -74,10 +78,22 @@ def test_no_room_is_one_sentence(folder: Path, tmp_path: Path, name: str, most: 
         path.write_bytes(b"as it was")
     done = stage(name, workspace, most)
     assert done.returncode == 1
-    assert done.stderr.splitlines()[-1] == "error: the disk is full, or a quota is; make room and run this again"
+    assert done.stderr.splitlines()[-1] == FULL
     assert "Traceback" not in done.stderr
     assert all(path.read_bytes() == b"as it was" for path in outs)
     assert not list(workspace.rglob("*.part"))
     done = stage(name, workspace)
     assert done.returncode == 0, done.stderr
     assert all(path.stat().st_size > most for path in outs[:1])
+
+
+def test_no_room_for_a_download_is_one_sentence(tmp_path: Path, small: Params) -> None:
+    values = replace(small, download=replace(small.download, source="emnist"))
+    (tmp_path / "params.yaml").write_text(yaml.safe_dump(json.loads(json.dumps(asdict(values)))))
+    with serve(Site({"emnist-byclass/test.json": bytes(300_000)})) as site:
+        folders = {"EMNIST_LINES_MIRROR": site.url, "EMNIST_LINES_CACHE": str(tmp_path / "cache")}
+        done = stage("download", tmp_path, 100_000, **folders)
+    assert done.returncode == 1
+    assert done.stderr.splitlines()[-1] == FULL
+    assert not (tmp_path / "data" / "glyphs.h5").exists()
+    assert not (tmp_path / "cache" / "emnist-byclass" / "test.json").exists()

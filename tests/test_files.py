@@ -2,6 +2,8 @@
 
 import errno
 import os
+import signal
+import subprocess
 import sys
 from pathlib import Path
 
@@ -33,6 +35,27 @@ def test_a_failed_write_leaves_the_old_file_alone(tmp_path: Path) -> None:
         fail()
     assert path.read_text() == "old"
     assert list(tmp_path.iterdir()) == [path]
+
+
+def test_what_a_killed_process_left_goes_and_what_a_living_one_writes_stays(tmp_path: Path) -> None:
+    path = tmp_path / "file"
+    script = f"""
+import os, signal, pathlib
+from emnist_lines.files import whole
+with whole(pathlib.Path({str(path)!r})) as part:
+    part.write_text("half")
+    os.kill(os.getpid(), signal.SIGKILL)
+"""
+    assert subprocess.run([sys.executable, "-c", script], check=False).returncode == -signal.SIGKILL
+    (left,) = tmp_path.iterdir()
+    with whole(path) as part:
+        assert not left.exists()
+        with whole(path) as other:
+            assert part.exists()
+            other.write_text("by another")
+        part.write_text("whole")
+    assert list(tmp_path.iterdir()) == [path]
+    assert path.read_text() == "whole"
 
 
 def test_permissions_follow_the_umask(tmp_path: Path) -> None:

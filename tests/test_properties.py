@@ -193,6 +193,30 @@ def test_any_spoilt_file_is_a_picture_or_one_sentence(image: Any, kind: str, dat
     assert told is None or (told.startswith("the file ") and "\n" not in told)
 
 
+def keys(content: dict[str, Any]) -> list[tuple[str, ...]]:
+    """The way to each value of the parameters."""
+    inner = [(name, *rest) for name, value in content.items() if isinstance(value, dict) for rest in keys(value)]
+    return [*((name,) for name in content), *inner]
+
+
+CONTENT = yaml.safe_load((ROOT / "params.yaml").read_text(encoding="utf-8"))
+SCALARS = st.one_of(st.none(), st.booleans(), st.integers(), st.floats(), st.text(max_size=20), st.binary(max_size=5))
+ANY = st.recursive(
+    SCALARS, lambda some: st.lists(some, max_size=3) | st.dictionaries(st.text(max_size=8), some, max_size=3)
+)
+
+
+@given(st.sampled_from(keys(CONTENT)), ANY)
+def test_any_value_of_any_parameter_is_taken_or_told_by_its_key(way: tuple[str, ...], value: Any) -> None:
+    content = copy.deepcopy(CONTENT)
+    target = content
+    for name in way[:-1]:
+        target = target[name]
+    target[way[-1]] = value
+    told = mistake(lambda: params.build(Params, content))
+    assert told is None or (way[0] in told and "\n" not in told)
+
+
 VALUES: list[Any] = [
     *(None, True, False, 0, 1, -1, 2**31, 2**64, 10**400, 0.5, -0.5, 1e-320, 1e308, float("nan"), float("inf")),
     *("", "train", "auto", "1e-3", "\n\0", "x" * 10_000, [], [[]], {}, {"train": 1}, {1: 2}, [None], [1, "a"], b"\xff"),

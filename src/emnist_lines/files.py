@@ -1,7 +1,9 @@
 """Files that are either whole or not there, their hashes, and what reading a damaged one ends in."""
 
+import glob
 import hashlib
 import os
+import socket
 import tempfile
 import zipfile
 import zlib
@@ -41,10 +43,15 @@ def sha256(path: Path) -> str:
 def whole(path: Path) -> Iterator[Path]:
     """A temporary path beside `path` to write to; it becomes `path` when the block ends without an error.
 
-    A block that fails, or a process that is killed, leaves `path` as it was.
+    A block that fails, or a process that is killed, leaves `path` as it was. What the latter leaves of its own goes
+    when `path` is next written.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".part", dir=path.parent)
+    mark = f".{path.name}.{socket.gethostname()}."
+    for part in path.parent.glob(f"{glob.escape(mark)}*.part"):
+        if not _alive(part.name.removeprefix(mark).partition(".")[0]):
+            part.unlink(missing_ok=True)
+    handle, name = tempfile.mkstemp(prefix=f"{mark}{os.getpid()}.", suffix=".part", dir=path.parent)
     os.close(handle)
     part = Path(name)
     try:
@@ -55,3 +62,14 @@ def whole(path: Path) -> Iterator[Path]:
         part.replace(path)
     finally:
         part.unlink(missing_ok=True)
+
+
+def _alive(pid: str) -> bool:
+    """Whether this machine runs the process."""
+    try:
+        os.kill(int(pid), 0)
+    except ProcessLookupError:
+        return False
+    except (PermissionError, ValueError, OverflowError):
+        pass
+    return True
