@@ -1,11 +1,14 @@
 """Whatever is wrong with params.yaml is one sentence that names the key."""
 
 import copy
+import json
+import shutil
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
+from dvc.utils.hydra import apply_overrides
 
 from emnist_lines import params
 from emnist_lines.errors import UserError
@@ -126,3 +129,22 @@ def test_a_missing_file_is_one_sentence(tmp_path: Path) -> None:
 def test_whole_numbers_pass_for_floats(tmp_path: Path) -> None:
     assert load(tmp_path, changed("train.gradient_clip", 5)).train.gradient_clip == 5.0
     assert load(tmp_path, changed("train.gradient_clip", None)).train.gradient_clip is None
+
+
+def leaves(content: dict[str, Any], key: str = "") -> list[tuple[str, Any]]:
+    found = []
+    for name, value in content.items():
+        found += leaves(value, f"{key}{name}.") if isinstance(value, dict) else [(key + name, value)]
+    return found
+
+
+@pytest.mark.parametrize(("key", "value"), leaves(CONTENT))
+def test_dvc_can_set_each_key_again_and_again(tmp_path: Path, key: str, value: Any) -> None:
+    """As `dvc exp run --set-param` does, which writes the file anew, comments and all."""
+    path = tmp_path / "params.yaml"
+    shutil.copy(ROOT / "params.yaml", path)
+    others = [[], [3], [1, 2, 3]] if isinstance(value, list) else [None, 7]
+    for chosen in (*others, *others, value):
+        word = json.dumps(chosen).replace('"', "").replace(" ", "")
+        apply_overrides(path, [f"{key}={word}"])
+        assert yaml.safe_load(path.read_text(encoding="utf-8")) == changed(key, chosen)
