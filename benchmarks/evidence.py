@@ -105,7 +105,6 @@ ROWS = {
     "large_batches": Row("… batches of 128 lines", {"train.batch_size": 128}),
     "exact": Row("… computed in 32 bits", {"train.precision": "32-true"}),
     "more": Row(f"ours, {MORE_EPOCHS} epochs", epochs=MORE_EPOCHS),
-    "more_no_variation": Row(f"… glyphs as they are, {MORE_EPOCHS} epochs", AS_THEY_ARE, MORE_EPOCHS),
     "lab_protocol": Row(
         "ours, glyphs and text shared as in the lab", {"synthesize.shared_as_in_lab": True}, own_lines=True
     ),

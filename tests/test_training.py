@@ -1,6 +1,7 @@
 """Training learns, keeps its best weights, and goes on where it was killed."""
 
 import json
+import math
 import os
 import shutil
 import signal
@@ -17,11 +18,13 @@ import torch
 import yaml
 from safetensors.torch import load_file
 
-from emnist_lines import learning, model_file, training
+from emnist_lines import learning, model_file, synthesis, training
 from emnist_lines.errors import UserError
+from emnist_lines.glyphs.store import Glyphs
 from emnist_lines.learning import LineLearner
-from emnist_lines.lines import Batch, LinesDataset
+from emnist_lines.lines import Batch, BucketSampler, LinesDataset
 from emnist_lines.params import Params
+from emnist_lines.text import Document
 from tests.conftest import ROOT
 
 
@@ -107,6 +110,24 @@ def test_other_parameters_start_afresh_and_say_so(workspace: Path, tmp_path: Pat
     assert "belong to other parameters, data or code: training starts afresh" in output
     assert "going on" not in output
     assert stale.read_bytes() == b"of another run"
+
+
+@pytest.mark.parametrize("ctc_weight", [0.0, 0.3])
+def test_lines_of_one_character_without_tokens_leave_nothing_to_find(
+    glyphs: Glyphs, documents: list[Document], small: Params, tmp_path: Path, ctc_weight: float
+) -> None:
+    """Whole batches of them, as the lab's flags make."""
+    synthesize = replace(small.synthesize, max_length=3, with_start_end_tokens=False)
+    train = replace(small.train, max_epochs=1, batch_size=4, ctc_weight=ctc_weight, precision="32-true")
+    values = replace(small, synthesize=synthesize, train=train)
+    synthesis.synthesize(glyphs, documents, synthesize, tmp_path / "lines.h5")
+    dataset = LinesDataset(tmp_path / "lines.h5", "train", step=8)
+    batches = [piece.indices for piece in BucketSampler(dataset.widths, 4)]
+    assert any((dataset.lengths[batch] == 1).all() for batch in batches)
+    training.train(values, tmp_path / "lines.h5", "", tmp_path / "c", tmp_path / "live", tmp_path / "model")
+    row = json.loads((tmp_path / "live" / "metrics.json").read_text())["best"]
+    assert all(math.isfinite(value) for value in row.values())
+    assert row["val_loss"] > 0
 
 
 def test_a_missing_file_of_lines_is_one_sentence(tmp_path: Path, small: Params) -> None:

@@ -144,13 +144,13 @@ class LinesDataset(Dataset[Batch]):
         chosen = np.asarray(piece.indices)
         crop = crop_width(int(self.widths[chosen].max()), self.columns, self.step)
         tokens = self.tokens[chosen]
-        tokens = tokens[:, : int((tokens != PAD).sum(axis=1).max())]
+        tokens = tokens[:, : max(2, int((tokens != PAD).sum(axis=1).max()))]  # without <S> and <E> there may be but one
         return Batch(
             torch.from_numpy(np.stack([self.image(index)[:, :crop] for index in chosen])),
             torch.from_numpy(tokens.astype(np.int64)),
             torch.from_numpy(self.widths[chosen].astype(np.int64)),
             torch.from_numpy(chosen.astype(np.int64)),
-            float(self.targets[chosen].sum() / self.targets[piece.batch].sum()),
+            float(self.targets[chosen].sum() / max(1, self.targets[piece.batch].sum())),
             len(piece.indices) / len(piece.batch),
         )
 
