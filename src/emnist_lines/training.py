@@ -212,6 +212,9 @@ def train(params: Params, lines: Path, lines_sha256: str, checkpoints: Path, liv
         history.finish(data.train.source, trainer.precision)
         about = ModelFile(params.model, params.train, data.train.max_length, data.train.source, lines_sha256)
         model_file.save(out, history.best_weights, about)
+    if torch.distributed.is_initialized():
+        torch.distributed.barrier()  # nobody leaves before the model is written
+        torch.distributed.destroy_process_group()  # or its threads may abort a process that ends
     return bool(trainer.is_global_zero)
 
 
