@@ -102,7 +102,7 @@ def downloads(folder: Path, rng: random.Random) -> Row:
         usual = seconds(command, folder)
         while row.injected < DOWNLOADS:
             if rng.random() < 0.2:
-                shutil.rmtree(kept.parent)
+                shutil.rmtree(kept.parent, ignore_errors=True)
             kept.unlink(missing_ok=True)
             if killed(command, folder, rng.uniform(0, usual)):
                 row.count(not kept.exists() or sha256(kept) == right)
