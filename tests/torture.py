@@ -121,10 +121,15 @@ def stage(repository: Path, name: str, rng: random.Random) -> Row:
     command = ["dvc", "repro", "--force", "--single-item", name]
     usual = seconds(command, repository)
     before = (repository / "log").read_text().count("going on from")
+    cut_off = 0
     while row.injected < KILLS:
         if killed(command, repository, rng.uniform(0, usual)):
             row.count(not out.exists() or sha256(out) == right)
+            if not lock_is_whole(repository, lock):
+                cut_off += 1
+                subprocess.run(["git", "checkout", "-q", "dvc.lock"], cwd=repository, check=True)
     seconds(["dvc", "repro"], repository)
+    row.note = f"DVC's own dvc.lock was cut off {cut_off} times, and fetched back with `git checkout dvc.lock`"
     if name == "train":
         row.note = (
             f"{(repository / 'log').read_text().count('going on from') - before} of the runs went on from a checkpoint"
@@ -132,6 +137,11 @@ def stage(repository: Path, name: str, rng: random.Random) -> Row:
     row.lost += sha256(out) != right
     row.lost += name != "train" and (repository / "dvc.lock").read_bytes() != lock  # training's outs tell its time
     return row
+
+
+def lock_is_whole(repository: Path, before: bytes) -> bool:
+    """DVC writes its lock file in place, so that a kill can cut it off."""
+    return (repository / "dvc.lock").read_bytes().splitlines()[-1:] == before.splitlines()[-1:]
 
 
 def prepared(folder: Path) -> Path:
@@ -142,6 +152,8 @@ def prepared(folder: Path) -> Path:
         values[section].update(changes)
     (folder / "params.yaml").write_text(yaml.safe_dump(values))
     seconds(["dvc", "repro"], folder)
+    identity = ("-c", "user.name=torture", "-c", "user.email=torture@localhost")
+    subprocess.run(["git", *identity, "commit", "-qam", "small parameters"], cwd=folder, check=True)
     return folder
 
 
