@@ -129,11 +129,11 @@ def stage(repository: Path, name: str, rng: random.Random) -> Row:
                 cut_off += 1
                 subprocess.run(["git", "checkout", "-q", "dvc.lock"], cwd=repository, check=True)
     seconds(["dvc", "repro"], repository)
-    row.note = f"DVC's own dvc.lock was cut off {cut_off} times, and fetched back with `git checkout dvc.lock`"
+    notes = [f"DVC's own `dvc.lock` was cut off {cut_off} times"]
     if name == "train":
-        row.note = (
-            f"{(repository / 'log').read_text().count('going on from') - before} of the runs went on from a checkpoint"
-        )
+        resumed = (repository / "log").read_text().count("going on from") - before
+        notes.append(f"{resumed} of the runs went on from a checkpoint")
+    row.note = "; ".join(notes)
     row.lost += sha256(out) != right
     row.lost += name != "train" and (repository / "dvc.lock").read_bytes() != lock  # training's outs tell its time
     return row
@@ -215,9 +215,12 @@ def page(rows: list[Row], grown: list[str], minutes: float) -> str:
         "|---|---|---|---|---|",
         *(_row(r.fault, r.injected, r.injected - r.lost, f"**{r.lost}**", r.note) for r in rows),
         "",
-        _row("train lines", "files", "synthesis", "its memory", "on disk", "training, one pass", "its memory", ""),
+        _row("train lines", "files", "synthesis", "resident", "on disk", "training, one pass", "resident", ""),
         "|---|---|---|---|---|---|---|---|",
         *grown,
+        "",
+        "Resident is the largest that the stage's own process was, the pages of the lines' files that it has mapped",
+        "included: the system takes those back when it needs them.",
     ]
     return "\n".join(out)
 
