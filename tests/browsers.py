@@ -12,6 +12,11 @@ NAMES = ("chromium", "chromium-browser", "google-chrome")
 OPTIONS = ("--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update")
 
 
+def installed() -> str | None:
+    """The path of the first of `NAMES` that is there."""
+    return next(filter(None, map(shutil.which, NAMES)), None)
+
+
 def failure(request: Request) -> list[str]:
     """What failed, unless the page itself gave the request up."""
     return [] if request.failure == "net::ERR_ABORTED" else [f"{request.url}: {request.failure}"]
@@ -23,7 +28,7 @@ def page(width: int = 1300, height: int = 1000) -> Iterator[tuple[Page, list[str
 
     Skips the test where no browser is installed, except in CI.
     """
-    found = next(filter(None, map(shutil.which, NAMES)), None)
+    found = installed()
     if found is None:
         if os.environ.get("CI"):
             pytest.fail(f"CI needs one of these browsers: {', '.join(NAMES)}")

@@ -1,7 +1,6 @@
 """The four stages through `dvc repro`, on small drawn data, in a repository of their own."""
 
 import json
-import os
 import shutil
 import subprocess
 import sys
@@ -16,6 +15,7 @@ from PIL import Image
 
 from emnist_lines.files import sha256
 from tests import browsers
+from tests.commands import environment
 from tests.conftest import ROOT
 
 SMALL = {
@@ -25,13 +25,6 @@ SMALL = {
     "train": {"max_epochs": 2, "batch_size": 16, "curriculum": [3]},
     "evaluate": {"bootstrap_samples": 20, "pictured_lines": 3},
 }
-
-
-def environment() -> dict[str, str]:
-    """This process's, with its own programs first, few threads and no mirror."""
-    own = {**os.environ, "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}", "OMP_NUM_THREADS": "2"}
-    own.pop("EMNIST_LINES_MIRROR", None)
-    return own
 
 
 def run(folder: Path, *command: str, umask: int = -1, **variables: str) -> str:

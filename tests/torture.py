@@ -22,6 +22,7 @@ import yaml
 
 from emnist_lines import shards
 from emnist_lines.files import sha256, whole
+from tests.commands import environment
 from tests.servers import Site, serve
 
 ROOT = Path(__file__).parent.parent
@@ -75,11 +76,6 @@ def killed(command: list[str], folder: Path, after: float) -> bool:
             with suppress(ProcessLookupError):
                 os.killpg(process.pid, signal.SIGKILL)
             process.wait()
-
-
-def environment() -> dict[str, str]:
-    """This process's, with its own programs first."""
-    return {**os.environ, "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}", "OMP_NUM_THREADS": "2"}
 
 
 def seconds(command: list[str], folder: Path) -> float:
