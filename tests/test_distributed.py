@@ -213,6 +213,24 @@ def test_under_torchrun(alone: Path, lines: Path, exact: Params, tmp_path: Path)
     check_same(alone, folder)
 
 
+def test_under_slurm(alone: Path, lines: Path, exact: Params, tmp_path: Path) -> None:
+    """With the variables that `srun --nodes=1 --ntasks-per-node=2` gives to its tasks."""
+    folder = workspace(tmp_path / "w", lines, processes(exact, devices=2))
+    job = {"JOB_ID": "12345", "JOB_NAME": "lines", "NTASKS": "2", "NTASKS_PER_NODE": "2", "NODEID": "0"}
+    job["NODELIST"] = "127.0.0.1"
+
+    def task(rank: int):  # type: ignore[no-untyped-def]
+        variables = {
+            f"SLURM_{name}": value for name, value in {**job, "PROCID": str(rank), "LOCALID": str(rank)}.items()
+        }
+        return started(folder, **variables)
+
+    with task(0) as first, task(1) as second:
+        assert [first.wait(LIMIT), second.wait(LIMIT)] == [0, 0], (folder / "log").read_text()
+    check_same(alone, folder)
+    assert history(folder, "minutes")["step"].tolist() == [1, 2, 3]
+
+
 def test_a_machine_that_is_not_there_is_one_sentence(lines: Path, exact: Params, tmp_path: Path) -> None:
     machine = replace(exact.machine, accelerator="tpu-of-tomorrow")
     folder = workspace(tmp_path / "w", lines, replace(exact, machine=machine))

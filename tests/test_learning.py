@@ -37,3 +37,16 @@ def test_padding_does_not_count(lines: Path, small: Params) -> None:
     batch = LinesDataset(lines, "train", step=8)[Piece([0, 1, 2], [0, 1, 2])]
     longer = batch._replace(tokens=torch.nn.functional.pad(batch.tokens, (0, 4), value=3))
     torch.testing.assert_close(learner.loss(batch)[0], learner.loss(longer)[0])
+
+
+def test_the_number_of_threads_changes_gradients_by_rounding(defaults: Params, drawn_lines: Path) -> None:
+    torch.manual_seed(0)
+    learner = LineLearner(defaults.model, defaults.train, 32, total_steps=1).eval()
+    dataset = LinesDataset(drawn_lines, "test", step=8)
+    batch = list(range(16))
+    found = {}
+    for threads in (1, 2):
+        torch.set_num_threads(threads)
+        found[threads] = gradients(learner, dataset, [Piece(batch, batch)])
+    for one, other in zip(found[1], found[2], strict=True):
+        torch.testing.assert_close(other, one, rtol=0, atol=1e-4 * float(one.abs().max()))

@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
+import psutil
 import yaml
 
 from emnist_lines import shards
@@ -154,14 +155,32 @@ def prepared(folder: Path) -> Path:
 
 
 def peak(command: list[str], folder: Path) -> tuple[float, float]:
-    """Seconds that a command takes, and the megabytes of its largest process."""
-    start = time.monotonic()
-    with (folder / "log").open("a") as log:
-        process = subprocess.Popen(command, cwd=folder, env=environment(), stdout=log, stderr=log)
-        _, status, used = os.wait4(process.pid, 0)
-    if status != 0:
+    """Seconds that a command takes, and the most memory that its processes held at a time, in MB.
+
+    Pages of files that are mapped do not count: the system takes them back when it needs them.
+    """
+    start, most = time.monotonic(), 0.0
+    with (
+        (folder / "log").open("a") as log,
+        psutil.Popen(command, cwd=folder, env=environment(), stdout=log, stderr=log) as process,
+    ):
+        while process.poll() is None:
+            most = max(most, held(process))
+            time.sleep(0.05)
+    if process.returncode != 0:
         raise SystemExit((folder / "log").read_text())
-    return time.monotonic() - start, used.ru_maxrss / 1e3
+    return time.monotonic() - start, most
+
+
+def held(process: psutil.Process) -> float:
+    """MB of a process and its children that no file holds."""
+    total = 0
+    with suppress(psutil.NoSuchProcess):
+        for one in [process, *process.children(recursive=True)]:
+            with suppress(psutil.NoSuchProcess):
+                memory = one.memory_info()
+                total += memory.rss - memory.shared
+    return total / 1e6
 
 
 def growth(folder: Path) -> list[str]:
@@ -211,12 +230,12 @@ def page(rows: list[Row], grown: list[str], minutes: float) -> str:
         "|---|---|---|---|---|",
         *(_row(r.fault, r.injected, r.injected - r.lost, f"**{r.lost}**", r.note) for r in rows),
         "",
-        _row("train lines", "files", "synthesis", "resident", "on disk", "training, one pass", "resident", ""),
+        _row("train lines", "files", "synthesis", "memory", "on disk", "training, one pass", "memory", ""),
         "|---|---|---|---|---|---|---|---|",
         *grown,
         "",
-        "Resident is the largest that the stage's own process was, the pages of the lines' files that it has mapped",
-        "included: the system takes those back when it needs them.",
+        "Memory is the most that all processes of the stage held at a time, without the pages of files that they map:",
+        "the system takes those back when it needs them.",
     ]
     return "\n".join(out)
 

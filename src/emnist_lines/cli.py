@@ -11,6 +11,7 @@ from typing import Any
 from PIL import Image
 
 from emnist_lines import errors, pictures
+from emnist_lines.files import reason
 
 OTHERS = {"ctc": "greedy CTC", "joint": "both, by beam"}
 """The decodings that metrics may tell beside the greedy one."""
@@ -184,7 +185,7 @@ def summarize(folder: Path) -> str:
         lines = [f"{metrics['lines']} test lines, {metrics['characters']} characters, source: {metrics['source']}"]
         lines += [_row(name, figures) for name, figures in rows]
     except (OSError, ValueError, KeyError, TypeError) as error:
-        raise errors.UserError(f"{path} holds no metrics ({error}); make them with `dvc repro`") from None
+        raise errors.UserError(f"{path} holds no metrics ({reason(error)}); make them with `dvc repro`") from None
     found = [path for path in (folder / "plots" / "readings.png", folder / "readings.png") if path.exists()]
     return "\n".join(lines + [f"pictured in {path}" for path in found])
 

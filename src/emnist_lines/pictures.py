@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageFilter, ImageOps, UnidentifiedImageError
 
 from emnist_lines.errors import UserError
+from emnist_lines.files import reason
 from emnist_lines.glyphs.store import SIZE
 
 MAX_PIXELS = 64_000_000
@@ -54,8 +55,8 @@ def load(source: Path | BinaryIO, name: str) -> Image.Image:
     except FileNotFoundError:
         raise UserError(f"{name} does not exist; give the path of a picture") from None
     except (OSError, ValueError, SyntaxError, EOFError) as error:
-        reason = error.strerror if isinstance(error, OSError) and error.strerror else " ".join(str(error).split())
-        raise UserError(f"{name} cannot be read as a picture ({reason}); give a whole one") from None
+        told = error.strerror if isinstance(error, OSError) and error.strerror else reason(error)
+        raise UserError(f"{name} cannot be read as a picture ({told}); give a whole one") from None
     return ImageOps.exif_transpose(image)
 
 

@@ -147,8 +147,7 @@ def _trainer(machine: Machine, **options: Any) -> pl.Trainer:
         return pl.Trainer(**options)
     except (MisconfigurationException, ValueError, RuntimeError) as error:
         asked = f"accelerator {machine.accelerator}, devices {machine.devices}, strategy {machine.strategy}"
-        reason = " ".join(str(error).split())
-        raise UserError(f"this machine cannot do what params.yaml's machine says ({asked}): {reason}") from None
+        raise UserError(f"this machine cannot do what params.yaml's machine says ({asked}): {reason(error)}") from None
 
 
 def train(params: Params, lines: Path, lines_sha256: str, checkpoints: Path, live: Path, out: Path) -> bool:
