@@ -6,8 +6,9 @@ import resource
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
-from pathlib import Path
+from contextlib import contextmanager, suppress
+
+import psutil
 
 
 @contextmanager
@@ -46,9 +47,6 @@ def _shared() -> float:
     """Proportional set sizes (Linux), each page divided by how many processes have it."""
     total = 0
     for process in [os.getpid(), *(child.pid for child in multiprocessing.active_children())]:
-        try:
-            lines = Path(f"/proc/{process}/smaps_rollup").read_text().splitlines()
-        except OSError:  # it has ended
-            continue
-        total += sum(int(line.split()[1]) for line in lines if line.startswith("Pss:"))
-    return total / 1024
+        with suppress(psutil.NoSuchProcess):  # it has ended
+            total += psutil.Process(process).memory_full_info().pss
+    return total / 2**20

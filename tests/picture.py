@@ -3,8 +3,6 @@
 import argparse
 from pathlib import Path
 
-from playwright.sync_api import sync_playwright
-
 from emnist_lines.errors import UserError, run
 from tests import browsers
 
@@ -17,18 +15,14 @@ def main() -> None:
     parser = argparse.ArgumentParser(description="Take a picture of the page of plots.")
     parser.add_argument("out", type=Path, metavar="FILE", help="the PNG file to write")
     options = parser.parse_args()
-    browser = browsers.installed()
-    if browser is None:
+    if browsers.installed() is None:
         raise UserError(f"there is none of these browsers: {', '.join(browsers.NAMES)}; install one")
     if not PAGE.is_file():
         raise UserError(f"{PAGE} is missing; make it with `dvc plots show`")
-    with sync_playwright() as playwright:
-        opened = playwright.chromium.launch(executable_path=browser, args=list(browsers.OPTIONS))
-        page = opened.new_page(viewport={"width": WIDTH, "height": HEIGHT})
+    with browsers.page(WIDTH, HEIGHT) as (page, _):
         page.goto(PAGE.absolute().as_uri())
         page.locator("#metrics_plots_calibration_csv svg.marks").wait_for()  # the last plot
         page.screenshot(path=options.out)
-        opened.close()
 
 
 if __name__ == "__main__":

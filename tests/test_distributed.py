@@ -12,6 +12,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
+import psutil
 import pytest
 import pytorch_lightning as pl
 import torch
@@ -116,11 +117,6 @@ def test_validation_of_several_processes_is_that_of_one(two: Path, exact: Params
     assert found["val_loss"] == pytest.approx(history(two, "val_loss")["val_loss"][best], rel=1e-4)
 
 
-def children(process: subprocess.Popen[str]) -> list[int]:
-    found = Path(f"/proc/{process.pid}/task/{process.pid}/children")
-    return [int(pid) for pid in found.read_text().split()] if found.exists() else []
-
-
 @pytest.mark.parametrize("victim", ["first", "second"])
 def test_a_killed_process_ends_the_run_which_then_goes_on(
     two: Path, lines: Path, exact: Params, tmp_path: Path, victim: str
@@ -132,7 +128,8 @@ def test_a_killed_process_ends_the_run_which_then_goes_on(
             assert process.poll() is None, (folder / "log").read_text()
             assert time.monotonic() < deadline
             time.sleep(0.01)
-        other = next(pid for pid in children(process) if b"stages/train.py" in cmdline(pid))
+        children = (child.pid for child in psutil.Process(process.pid).children())
+        other = next(pid for pid in children if b"stages/train.py" in cmdline(pid))
         os.kill(process.pid if victim == "first" else other, signal.SIGKILL)
         assert process.wait(60) != 0
         while cmdline(other):  # nor does the other process go on alone, or wait for ever
@@ -216,14 +213,11 @@ def test_under_torchrun(alone: Path, lines: Path, exact: Params, tmp_path: Path)
 def test_under_slurm(alone: Path, lines: Path, exact: Params, tmp_path: Path) -> None:
     """With the variables that `srun --nodes=1 --ntasks-per-node=2` gives to its tasks."""
     folder = workspace(tmp_path / "w", lines, processes(exact, devices=2))
-    job = {"JOB_ID": "12345", "JOB_NAME": "lines", "NTASKS": "2", "NTASKS_PER_NODE": "2", "NODEID": "0"}
-    job["NODELIST"] = "127.0.0.1"
+    job = {"SLURM_JOB_ID": "12345", "SLURM_JOB_NAME": "lines", "SLURM_NODELIST": "127.0.0.1", "SLURM_NODEID": "0"}
+    job |= {"SLURM_NTASKS": "2", "SLURM_NTASKS_PER_NODE": "2"}
 
     def task(rank: int):  # type: ignore[no-untyped-def]
-        variables = {
-            f"SLURM_{name}": value for name, value in {**job, "PROCID": str(rank), "LOCALID": str(rank)}.items()
-        }
-        return started(folder, **variables)
+        return started(folder, **job, SLURM_PROCID=str(rank), SLURM_LOCALID=str(rank))
 
     with task(0) as first, task(1) as second:
         assert [first.wait(LIMIT), second.wait(LIMIT)] == [0, 0], (folder / "log").read_text()

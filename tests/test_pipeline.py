@@ -15,7 +15,7 @@ from PIL import Image
 
 from emnist_lines.files import sha256
 from tests import browsers
-from tests.commands import environment
+from tests.commands import IDENTITY, change_params, environment
 from tests.conftest import ROOT
 
 SMALL = {
@@ -51,10 +51,7 @@ def repository(tmp_path_factory: pytest.TempPathFactory) -> Path:
         if (ROOT / name).is_file() and not name.startswith("released/"):
             (folder / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copy(ROOT / name, folder / name)
-    params = yaml.safe_load((folder / "params.yaml").read_text(encoding="utf-8"))
-    for section, values in SMALL.items():
-        params[section].update(values)
-    (folder / "params.yaml").write_text(yaml.safe_dump(params))
+    change_params(folder, SMALL)
     (folder / ".venv").mkdir()
     (folder / ".venv" / "vega.js").symlink_to(ROOT / ".venv" / "vega.js")  # where `make setup` puts it
     run(folder, "git", "init", "-q")
@@ -65,8 +62,7 @@ def repository(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def commit(folder: Path, message: str) -> None:
     run(folder, "git", "add", "--all")
-    identity = ("-c", "user.name=test", "-c", "user.email=test@localhost")
-    run(folder, "git", *identity, "commit", "-q", "--allow-empty", "-m", message)
+    run(folder, "git", *IDENTITY, "commit", "-q", "--allow-empty", "-m", message)
 
 
 def test_it_leaves_metrics_that_agree_with_each_other(repository: Path) -> None:

@@ -23,7 +23,7 @@ import yaml
 
 from emnist_lines import shards
 from emnist_lines.files import sha256, whole
-from tests.commands import environment
+from tests.commands import IDENTITY, change_params, environment
 from tests.servers import Site, serve
 
 ROOT = Path(__file__).parent.parent
@@ -152,13 +152,9 @@ def lock_is_whole(repository: Path, before: bytes) -> bool:
 def prepared(folder: Path) -> Path:
     """A repository with this one's files and small parameters, in which everything has run."""
     subprocess.run(["git", "clone", "-q", str(ROOT), str(folder)], check=True)
-    values = yaml.safe_load((folder / "params.yaml").read_text(encoding="utf-8"))
-    for section, changes in SMALL.items():
-        values[section].update(changes)
-    (folder / "params.yaml").write_text(yaml.safe_dump(values))
+    change_params(folder, SMALL)
     seconds(["dvc", "repro"], folder)
-    identity = ("-c", "user.name=torture", "-c", "user.email=torture@localhost")
-    subprocess.run(["git", *identity, "commit", "-qam", "small parameters"], cwd=folder, check=True)
+    subprocess.run(["git", *IDENTITY, "commit", "-qam", "small parameters"], cwd=folder, check=True)
     return folder
 
 
