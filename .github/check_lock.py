@@ -12,7 +12,7 @@ from typing import Any
 
 import yaml
 
-from emnist_lines.errors import UserError, run
+from emnist_lines.common.errors import UserError, run
 
 
 def changes(status: dict[str, list[Any]], absent: set[str]) -> list[str]:

@@ -3,7 +3,7 @@
 import subprocess
 import sys
 
-from emnist_lines.errors import UserError, run
+from emnist_lines.common.errors import UserError, run
 
 PARTS = {"Metrics": ["dvc", "metrics", "diff", "--md"], "Parameters": ["dvc", "params", "diff", "--md"]}
 

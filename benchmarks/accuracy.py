@@ -18,11 +18,13 @@ from numpy.typing import NDArray
 
 from benchmarks import classifier
 from benchmarks.material import material
-from emnist_lines import analysis, params, synthesis
-from emnist_lines.alphabet import CLASSES
-from emnist_lines.errors import UserError, run
-from emnist_lines.files import whole
-from emnist_lines.metrics import edit_distance
+from emnist_lines.common import params
+from emnist_lines.common.alphabet import CLASSES
+from emnist_lines.common.errors import UserError, run
+from emnist_lines.common.files import whole
+from emnist_lines.evaluation import breakdowns as analysis
+from emnist_lines.network.metrics import edit_distance
+from emnist_lines.synthesis import synthesize as synthesis
 
 PAGE, FIGURES = Path("docs/accuracy.md"), Path(__file__).parent / "accuracy.json"
 PREDICTIONS, LINES = Path("metrics/predictions.csv"), Path("data/lines.h5")

@@ -16,11 +16,11 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.utils.data import DataLoader, Dataset, default_collate
 
-from emnist_lines.alphabet import CLASSES
-from emnist_lines.composition import Composer
-from emnist_lines.glyphs import variation
-from emnist_lines.glyphs.store import SIZE
-from emnist_lines.params import Variation
+from emnist_lines.common.alphabet import CLASSES
+from emnist_lines.common.glyphs import SIZE
+from emnist_lines.common.params import Variation
+from emnist_lines.synthesis import variation
+from emnist_lines.synthesis.composer import Composer
 
 BATCH = 128
 EPOCH = 80_000

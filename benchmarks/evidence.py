@@ -19,13 +19,15 @@ import numpy as np
 import yaml
 
 from benchmarks.material import UNVARIED, material
-from emnist_lines import params, synthesis, training
-from emnist_lines.errors import UserError, run
-from emnist_lines.evaluation import evaluate
-from emnist_lines.files import whole
-from emnist_lines.lines import LinesDataset
-from emnist_lines.params import Params, build
-from emnist_lines.shards import sha256_of_all
+from emnist_lines.common import params
+from emnist_lines.common.errors import UserError, run
+from emnist_lines.common.files import whole
+from emnist_lines.common.params import Params, build
+from emnist_lines.evaluation.predict import evaluate
+from emnist_lines.lines.dataset import LinesDataset
+from emnist_lines.lines.line_file import sha256_of_all
+from emnist_lines.synthesis import synthesize as synthesis
+from emnist_lines.training import fit as training
 
 FOLDER = Path(__file__).parent
 LINES, MODEL = Path("data/lines.h5"), Path("models/line_cnn_transformer.safetensors")

@@ -2,10 +2,10 @@
 
 from pathlib import Path
 
-from emnist_lines import text
-from emnist_lines.glyphs import store
-from emnist_lines.glyphs.store import Glyphs
-from emnist_lines.params import Variation
+from emnist_lines.common import glyphs as store
+from emnist_lines.common.glyphs import Glyphs
+from emnist_lines.common.params import Variation
+from emnist_lines.synthesis import documents as text
 
 UNVARIED = Variation(shift=0, stretch=0, bend=0, pen=0)
 """Glyphs as they are, as the lab's."""

@@ -16,11 +16,14 @@ import torch
 
 from benchmarks import plain
 from benchmarks.meter import measured
-from emnist_lines import learning, memory, params, training
-from emnist_lines.learning import LineLearner
-from emnist_lines.lines import BucketSampler, LinesDataModule, LinesDataset, Piece, crop_step
-from emnist_lines.models.decoding import greedy_ctc, greedy_decode
-from emnist_lines.models.joint import joint_decode
+from emnist_lines.common import allocator as memory
+from emnist_lines.common import params
+from emnist_lines.lines.dataset import BucketSampler, LinesDataModule, LinesDataset, Piece, crop_step
+from emnist_lines.network.beam_search import joint_decode
+from emnist_lines.network.greedy import greedy_ctc, greedy_decode
+from emnist_lines.training import fit as training
+from emnist_lines.training import lit_recognizer as learning
+from emnist_lines.training.lit_recognizer import LineLearner
 
 PARAMS = params.load(Path("params.yaml"))
 BATCH = 128

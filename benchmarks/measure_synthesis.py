@@ -14,8 +14,9 @@ import h5py
 
 from benchmarks.material import UNVARIED, material
 from benchmarks.meter import measured, watched
-from emnist_lines import params, synthesis
-from emnist_lines.composition import Composer
+from emnist_lines.common import params
+from emnist_lines.synthesis import synthesize as synthesis
+from emnist_lines.synthesis.composer import Composer
 
 DEFAULTS = params.load(Path("params.yaml")).synthesize
 PLAIN = replace(DEFAULTS, train_variation=UNVARIED)

@@ -11,12 +11,12 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from emnist_lines.alphabet import END, PAD, START
-from emnist_lines.learning import LineLearner
-from emnist_lines.lines import LinesDataset
-from emnist_lines.models.dropout import Dropout
-from emnist_lines.models.line_cnn import FIRST_DROPPED, ConvBlock
-from emnist_lines.models.line_cnn_transformer import LineCNNTransformer
+from emnist_lines.common.alphabet import END, PAD, START
+from emnist_lines.lines.dataset import LinesDataset
+from emnist_lines.network.dropout import Dropout
+from emnist_lines.network.line_cnn import FIRST_DROPPED, ConvBlock
+from emnist_lines.network.line_cnn_transformer import LineCNNTransformer
+from emnist_lines.training.lit_recognizer import LineLearner
 
 
 def restore(learner: LineLearner) -> LineLearner:

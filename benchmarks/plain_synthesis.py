@@ -11,10 +11,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from emnist_lines.alphabet import CLASSES, encode, frame
-from emnist_lines.composition import Composer
-from emnist_lines.glyphs.store import SIZE
-from emnist_lines.synthesis import Task
+from emnist_lines.common.alphabet import CLASSES, encode, frame
+from emnist_lines.common.glyphs import SIZE
+from emnist_lines.synthesis.composer import Composer
+from emnist_lines.synthesis.synthesize import Task
 
 
 @dataclass(frozen=True)

@@ -18,8 +18,8 @@ from typing import Any
 
 import torch
 
-from emnist_lines.errors import UserError, run
-from emnist_lines.files import whole
+from emnist_lines.common.errors import UserError, run
+from emnist_lines.common.files import whole
 
 FOLDER = Path(__file__).parent
 NEEDED = [Path("data/glyphs.h5"), Path("data/brown.zip"), Path("models/line_cnn_transformer.safetensors")]

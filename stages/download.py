@@ -3,8 +3,10 @@
 import os
 from pathlib import Path
 
-from emnist_lines import corpus, errors, params
-from emnist_lines.glyphs import drawn, emnist, store
+from emnist_lines.common import errors, params
+from emnist_lines.common import glyphs as store
+from emnist_lines.sources import brown as corpus
+from emnist_lines.sources import drawn, emnist
 
 GLYPHS, CORPUS = Path("data/glyphs.h5"), Path("data/brown.zip")
 

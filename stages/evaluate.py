@@ -5,9 +5,11 @@ from pathlib import Path
 
 import torch
 
-from emnist_lines import analysis, errors, params, report
-from emnist_lines.evaluation import evaluate, examples
-from emnist_lines.files import whole
+from emnist_lines.common import errors, params
+from emnist_lines.common.files import whole
+from emnist_lines.evaluation import breakdowns as analysis
+from emnist_lines.evaluation.predict import evaluate, examples
+from emnist_lines.figures import line_pictures as report
 
 EXAMPLES = 6
 """Test lines that are kept as pictures, one each."""

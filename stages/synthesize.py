@@ -6,9 +6,12 @@ from pathlib import Path
 
 import h5py
 
-from emnist_lines import errors, params, report, synthesis, text
-from emnist_lines.files import whole
-from emnist_lines.glyphs import store
+from emnist_lines.common import errors, params
+from emnist_lines.common import glyphs as store
+from emnist_lines.common.files import whole
+from emnist_lines.figures import line_pictures as report
+from emnist_lines.synthesis import documents as text
+from emnist_lines.synthesis import synthesize as synthesis
 
 PICTURED = 12
 
@@ -25,7 +28,7 @@ def main() -> None:
     with h5py.File(lines, "r") as file:
         group = file["train"]
         images, widths, texts = (group[name][:PICTURED] for name in ("images", "widths", "texts"))
-    with whole(Path("metrics/plots/lines.png")) as part:
+    with whole(Path("metrics/lines.png")) as part:
         report.preview(images, widths, [line.decode() for line in texts]).save(part, "png")
 
 

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import torch
 
-from emnist_lines import errors, params
-from emnist_lines.shards import sha256_of_all
-from emnist_lines.training import train
+from emnist_lines.common import errors, params
+from emnist_lines.lines.line_file import sha256_of_all
+from emnist_lines.training.fit import train
 
 CHECKPOINTS = Path("checkpoints")
 

@@ -7,10 +7,13 @@ import pytest
 import torch
 import yaml
 
-from emnist_lines import corpus, params, synthesis, text
-from emnist_lines.glyphs import drawn
-from emnist_lines.glyphs.store import Glyphs
-from emnist_lines.params import Params
+from emnist_lines.common import params
+from emnist_lines.common.glyphs import Glyphs
+from emnist_lines.common.params import Params
+from emnist_lines.sources import brown as corpus
+from emnist_lines.sources import drawn
+from emnist_lines.synthesis import documents as text
+from emnist_lines.synthesis import synthesize as synthesis
 
 ROOT = Path(__file__).parent.parent
 REAL = ROOT / "data" / "lines.h5"

@@ -3,7 +3,7 @@
 import argparse
 from pathlib import Path
 
-from emnist_lines.errors import UserError, run
+from emnist_lines.common.errors import UserError, run
 from tests import browsers
 
 PAGE = Path("dvc_plots/index.html")

@@ -10,8 +10,8 @@ import pytest
 from PIL import Image
 
 from emnist_lines import cli
-from emnist_lines.lines import LinesDataset
-from emnist_lines.reader import Reader
+from emnist_lines.lines.dataset import LinesDataset
+from emnist_lines.reading.reader import Reader
 
 RATES = {"cer": 0.0512, "wer": 0.2, "exact_match": 0.625, "interval": {"cer": [0.04, 0.06]}}
 METRICS: dict[str, Any] = {"source": "drawn", "lines": 200, "characters": 3000, **RATES}

@@ -11,14 +11,19 @@ import numpy as np
 import pytest
 import torch
 
-from emnist_lines import corpus, learning, model_file, shards, text, training
-from emnist_lines.errors import UserError
-from emnist_lines.glyphs import store
-from emnist_lines.glyphs.store import Glyphs
-from emnist_lines.learning import LineLearner
-from emnist_lines.lines import LinesDataset
-from emnist_lines.model_file import ModelFile
-from emnist_lines.params import Params
+from emnist_lines.common import glyphs as store
+from emnist_lines.common.errors import UserError
+from emnist_lines.common.glyphs import Glyphs
+from emnist_lines.common.params import Params
+from emnist_lines.lines import line_file as shards
+from emnist_lines.lines.dataset import LinesDataset
+from emnist_lines.network import model_file
+from emnist_lines.network.model_file import ModelFile
+from emnist_lines.sources import brown as corpus
+from emnist_lines.synthesis import documents as text
+from emnist_lines.training import fit as training
+from emnist_lines.training import lit_recognizer as learning
+from emnist_lines.training.lit_recognizer import LineLearner
 
 CASES = 40
 KINDS = ("glyphs.h5", "brown.zip", "lines.h5", "model.safetensors", "last.ckpt")

@@ -12,10 +12,10 @@ from pathlib import Path
 import pytest
 import yaml
 
-from emnist_lines import corpus
-from emnist_lines.glyphs import store
-from emnist_lines.glyphs.store import Glyphs
-from emnist_lines.params import Params
+from emnist_lines.common import glyphs as store
+from emnist_lines.common.glyphs import Glyphs
+from emnist_lines.common.params import Params
+from emnist_lines.sources import brown as corpus
 from tests.conftest import ROOT
 from tests.servers import Site, serve
 

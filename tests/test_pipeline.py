@@ -13,7 +13,7 @@ import yaml
 from moto.server import ThreadedMotoServer
 from PIL import Image
 
-from emnist_lines.files import sha256
+from emnist_lines.common.files import sha256
 from tests import browsers
 from tests.commands import IDENTITY, change_params, environment
 from tests.conftest import ROOT

@@ -20,16 +20,18 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from PIL import Image
 
-from emnist_lines import alphabet, analysis, params, pictures
-from emnist_lines.composition import Composer
-from emnist_lines.errors import UserError
-from emnist_lines.glyphs.store import Glyphs
-from emnist_lines.lines import BucketSampler
-from emnist_lines.metrics import CharacterErrorRate, edit_distance
-from emnist_lines.models.decoding import greedy_ctc
-from emnist_lines.params import Params
-from emnist_lines.synthesis import SPLITS, blocks, composers
-from emnist_lines.text import Document
+from emnist_lines.common import alphabet, params
+from emnist_lines.common.errors import UserError
+from emnist_lines.common.glyphs import Glyphs
+from emnist_lines.common.params import Params
+from emnist_lines.evaluation import breakdowns as analysis
+from emnist_lines.lines.dataset import BucketSampler
+from emnist_lines.network.greedy import greedy_ctc
+from emnist_lines.network.metrics import CharacterErrorRate, edit_distance
+from emnist_lines.reading import preprocessing as pictures
+from emnist_lines.synthesis.composer import Composer
+from emnist_lines.synthesis.documents import Document
+from emnist_lines.synthesis.synthesize import SPLITS, blocks, composers
 from tests.conftest import ROOT
 
 TEXTS = st.text(alphabet.CHARACTERS, max_size=30)

@@ -8,8 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from emnist_lines import learning, params, training
-from emnist_lines.errors import UserError
+from emnist_lines.common import params
+from emnist_lines.common.errors import UserError
+from emnist_lines.training import fit as training
+from emnist_lines.training import lit_recognizer as learning
 from tests.conftest import ROOT
 
 FORBIDDEN = {

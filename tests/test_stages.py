@@ -1,4 +1,4 @@
-"""dvc.yaml names exactly what each stage imports, and the parameters that it reads."""
+"""dvc.yaml names the folders of the packages that each stage imports, and the parameters that it reads."""
 
 import ast
 from pathlib import Path
@@ -8,13 +8,14 @@ import yaml
 
 from tests.conftest import ROOT
 
-SOURCE = ROOT / "src"
+PACKAGE = ROOT / "src" / "emnist_lines"
 PIPELINE = yaml.safe_load((ROOT / "dvc.yaml").read_text(encoding="utf-8"))
 STAGES = ("download", "synthesize", "train", "evaluate")
+SECTIONS = {"download", "synthesize", "model", "train", "evaluate"}
 
 
-def modules_of(path: Path) -> set[Path]:
-    """The package's files that `path` imports, directly or through others, with the packages they lie in."""
+def imported_modules(path: Path) -> set[Path]:
+    """The package's files that `path` imports, directly or through others."""
     seen: set[Path] = set()
     waiting = [path]
     while waiting:
@@ -27,8 +28,8 @@ def modules_of(path: Path) -> set[Path]:
                 names = [str(node.module)] + [f"{node.module}.{alias.name}" for alias in node.names]
             for name in names:
                 parts = name.split(".")
-                candidates = [SOURCE.joinpath(*parts[:n], "__init__.py") for n in range(1, len(parts) + 1)]
-                candidates.append(SOURCE.joinpath(*parts).with_suffix(".py"))
+                candidates = [PACKAGE.parent.joinpath(*parts[:n], "__init__.py") for n in range(1, len(parts) + 1)]
+                candidates.append(PACKAGE.parent.joinpath(*parts).with_suffix(".py"))
                 new = [file for file in candidates if file.is_file() and file not in seen]
                 seen.update(new)
                 waiting += new
@@ -40,23 +41,39 @@ def test_there_are_four_stages() -> None:
 
 
 @pytest.mark.parametrize("stage", STAGES)
-def test_deps_are_what_the_stage_imports(stage: str) -> None:
-    script = ROOT / "stages" / f"{stage}.py"
-    imported = {str(path.relative_to(ROOT)) for path in modules_of(script)} | {f"stages/{stage}.py"}
-    declared = {dep for dep in PIPELINE["stages"][stage]["deps"] if dep.endswith(".py")}
-    assert declared == imported
+def test_deps_are_the_folders_that_the_stage_imports(stage: str) -> None:
+    imported = imported_modules(ROOT / "stages" / f"{stage}.py")
+    folders = {str(path.parent.relative_to(ROOT)) for path in imported if path.parent != PACKAGE}
+    deps = PIPELINE["stages"][stage]["deps"]
+    assert {dep for dep in deps if dep.startswith("src/")} == folders
+    assert f"stages/{stage}.py" in deps
+    assert imported - {PACKAGE / "__init__.py"} == {path for path in imported if path.parent != PACKAGE}
 
 
-def test_the_sentences_that_the_download_may_write_are_its_dep() -> None:
-    assert "src/emnist_lines/sentences.txt" in PIPELINE["stages"]["download"]["deps"]
+@pytest.mark.parametrize("stage", STAGES)
+def test_what_a_stage_reads_is_its_dep_or_made_by_itself(stage: str) -> None:
+    """Files of data and models that its script names."""
+    tree = ast.parse((ROOT / "stages" / f"{stage}.py").read_text(encoding="utf-8"))
+    words = {node.value for node in ast.walk(tree) if isinstance(node, ast.Constant) and isinstance(node.value, str)}
+    named = {word for word in words if word.startswith(("data/", "models/"))}
+    entry = PIPELINE["stages"][stage]
+    outs = {next(iter(out)) if isinstance(out, dict) else out for out in entry.get("outs", [])}
+    assert named
+    assert named <= {*entry["deps"], *outs}
+
+
+def test_compiled_files_do_not_count_as_code() -> None:
+    assert {"__pycache__/", "*.pyc"} <= set((ROOT / ".dvcignore").read_text(encoding="utf-8").splitlines())
 
 
 @pytest.mark.parametrize("stage", STAGES)
 def test_params_are_the_sections_that_the_stage_reads(stage: str) -> None:
     tree = ast.parse((ROOT / "stages" / f"{stage}.py").read_text(encoding="utf-8"))
-    sections = {"download", "synthesize", "model", "train", "evaluate"}
-    reads = {node.attr for node in ast.walk(tree) if isinstance(node, ast.Attribute) and node.attr in sections}
-    assert set(PIPELINE["stages"][stage]["params"]) == reads
+    names = {node.attr for node in ast.walk(tree) if isinstance(node, ast.Attribute)}
+    names |= {
+        keyword.arg for node in ast.walk(tree) if isinstance(node, ast.Call) for keyword in node.keywords if keyword.arg
+    }
+    assert set(PIPELINE["stages"][stage]["params"]) == names & SECTIONS
 
 
 @pytest.mark.parametrize("stage", STAGES)

@@ -21,8 +21,8 @@ from pathlib import Path
 import psutil
 import yaml
 
-from emnist_lines import shards
-from emnist_lines.files import sha256, whole
+from emnist_lines.common.files import sha256, whole
+from emnist_lines.lines import line_file as shards
 from tests.commands import IDENTITY, change_params, environment
 from tests.servers import Site, serve
 
@@ -92,7 +92,7 @@ def seconds(command: list[str], folder: Path) -> float:
 def downloads(folder: Path, rng: random.Random) -> Row:
     """Each is killed while it fetches; what was fetched is gone on from, or thrown away."""
     row = Row("a download, `kill -9`")
-    script = "import sys; from pathlib import Path; from emnist_lines.fetching import fetch; "
+    script = "import sys; from pathlib import Path; from emnist_lines.sources.fetching import fetch; "
     script += "fetch(sys.argv[1], Path('kept/file'), sys.argv[2])"
     right = hashlib.sha256(CONTENT).hexdigest()
     kept = folder / "kept" / "file"

@@ -10,8 +10,9 @@ from typing import Any
 
 from PIL import Image
 
-from emnist_lines import errors, pictures
-from emnist_lines.files import reason
+from emnist_lines.common import errors
+from emnist_lines.common.files import reason
+from emnist_lines.reading import preprocessing as pictures
 
 OTHERS = {"ctc": "greedy CTC", "joint": "both, by beam"}
 """The decodings that metrics may tell beside the greedy one."""
@@ -93,7 +94,7 @@ def _takes_model(command: argparse.ArgumentParser) -> None:
 
 
 def _read(options: argparse.Namespace) -> None:
-    from emnist_lines.reader import Reader  # torch takes a second to import
+    from emnist_lines.reading.reader import Reader
 
     reader = Reader(options.model)
     files = _Files()
@@ -159,14 +160,14 @@ class _Files:
 
 
 def _export(options: argparse.Namespace) -> None:
-    from emnist_lines import export
+    from emnist_lines.reading import onnx_export as export
 
     for path in export.export(options.onnx, options.model):
         print(path)
 
 
 def _demo(options: argparse.Namespace) -> None:
-    from emnist_lines import demo
+    from emnist_lines.reading import demo
 
     demo.serve(options.port, options.model)
 

@@ -1,0 +1,1 @@
+"""What all packages share: the alphabet, files, errors, glyphs."""

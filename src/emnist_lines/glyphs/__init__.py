@@ -1,1 +1,0 @@
-"""Where single characters by hand come from, and the file that holds them."""

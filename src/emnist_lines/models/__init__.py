@@ -1,1 +1,0 @@
-"""The network: architecture and decoding only, no training."""

@@ -1,0 +1,1 @@
+"""The network, how it is decoded, and its file. No training."""

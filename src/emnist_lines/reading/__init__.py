@@ -1,0 +1,1 @@
+"""Any picture of a line → text: the reader, the page, ONNX."""

@@ -1,0 +1,1 @@
+"""What the stage `download` does: characters by hand, and text to write with them."""

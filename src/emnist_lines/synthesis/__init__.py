@@ -1,0 +1,1 @@
+"""What the stage `synthesize` does: lines of text composed from single characters."""

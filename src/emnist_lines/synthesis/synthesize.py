@@ -1,0 +1,200 @@
+"""The HDF5 file of lines: its splits, its random streams, its layout.
+
+Lines are made a block at a time, so that memory does not grow with their number and processes can share the work.
+"""
+
+import dataclasses
+import json
+from collections.abc import Iterator
+from concurrent.futures import ProcessPoolExecutor
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import h5py
+import numpy as np
+from numpy.typing import NDArray
+from tqdm import tqdm
+
+from emnist_lines.common import glyphs as store
+from emnist_lines.common.alphabet import CLASSES, SYMBOLS
+from emnist_lines.common.files import whole
+from emnist_lines.common.glyphs import Glyphs
+from emnist_lines.common.params import BLOCK, Synthesize
+from emnist_lines.lines import line_file as shards
+from emnist_lines.synthesis import documents as text
+from emnist_lines.synthesis.composer import Block, Composer
+
+SPLITS = ("train", "val", "test")
+
+
+def composers(glyphs: Glyphs, documents: list[text.Document], params: Synthesize) -> dict[str, Composer]:
+    """A composer for each split, with glyphs and documents that no other split has; the train glyphs are varied.
+
+    With `shared_as_in_lab`, train and val draw on the glyphs of both, and all splits on all documents.
+
+    Raises:
+        UserError: there are too few glyphs or no short enough words.
+    """
+    glyph_rng, text_rng = (np.random.default_rng(s) for s in np.random.SeedSequence([params.seed, 0]).spawn(2))
+    glyph_split = store.split(glyphs, params.split_fractions, glyph_rng)
+    text_split = text.split(documents, params.split_fractions, text_rng)
+    if params.shared_as_in_lab:
+        glyph_split["train"] = glyph_split["val"] = store.joined(glyph_split["train"], glyph_split["val"])
+        text_split = dict.fromkeys(SPLITS, documents)
+    varied = {"train": params.train_variation}
+    return {name: Composer(glyph_split[name], text_split[name], params, varied.get(name)) for name in SPLITS}
+
+
+def blocks(total: int, split: str, seed: int) -> list[tuple[slice, np.random.Generator]]:
+    """Which lines each block holds, and the block's random stream, spawned from the split's."""
+    stream = np.random.SeedSequence([seed, 1 + SPLITS.index(split)])
+    starts = range(0, total, BLOCK)
+    return [
+        (slice(start, min(start + BLOCK, total)), np.random.Generator(np.random.PCG64(child)))
+        for start, child in zip(starts, stream.spawn(len(starts)), strict=True)
+    ]
+
+
+def synthesize(
+    glyphs: Glyphs, documents: list[text.Document], params: Synthesize, path: Path, processes: int = 1
+) -> dict[str, Any]:
+    """Write the lines of all splits to `path`, with further train lines in its `shards`; return their statistics.
+
+    The same bytes on every run, however many processes compose, and the same lines however many files they fill.
+
+    Raises:
+        UserError: there are too few glyphs or no short enough words.
+    """
+    totals = {"train": params.num_train, "val": params.num_val, "test": params.num_test}
+    statistics: dict[str, Any] = {"source": glyphs.source}
+    shards.empty(path)
+    with ExitStack() as stack:
+        part, file = _new(path, glyphs, params, stack)
+        for split, composer in composers(glyphs, documents, params).items():
+            tasks = blocks(totals[split], split, params.seed)
+            most = params.lines_per_file // BLOCK if params.lines_per_file and split == "train" else len(tasks)
+            group = file.create_group(split)
+            fill(group, composer, tasks[:most], part, processes)
+            described = [_described(group)]
+            for number, start in enumerate(range(most, len(tasks), most), start=1):
+                with ExitStack() as inner:
+                    further, other = _new(shards.shard(path, number), glyphs, params, inner)
+                    more = other.create_group(split)
+                    fill(more, composer, tasks[start : start + most], further, processes)
+                    described.append(_described(more))
+                group.attrs[shards.COUNT] = number
+            statistics[split] = _statistics(*map(np.concatenate, zip(*described, strict=True)))
+    return statistics
+
+
+def _new(path: Path, glyphs: Glyphs, params: Synthesize, stack: ExitStack) -> tuple[Path, h5py.File]:
+    """A file of lines that says how it was made, and where it lies until `stack` closes it."""
+    part = stack.enter_context(whole(path))
+    file = stack.enter_context(h5py.File(part, "w"))
+    file.attrs["alphabet"] = json.dumps(SYMBOLS)
+    values = {name: value for name, value in dataclasses.asdict(params).items() if value is not None}
+    file.attrs["params"] = json.dumps(values, sort_keys=True)
+    file.attrs["source"] = glyphs.source
+    return part, file
+
+
+Task = tuple[slice, np.random.Generator]
+
+
+def fill(group: h5py.Group, composer: Composer, tasks: list[Task], path: Path, processes: int) -> None:
+    """Compose all blocks of a split. Images go from the process that made them straight to their place in the file.
+
+    Args:
+        group: where the lines go; empty.
+        composer: the split's.
+        tasks: the split's `blocks`, or some that follow each other.
+        path: the group's file.
+        processes: how many share the blocks.
+    """
+    split, first = group.name.strip("/"), tasks[0][0].start
+    tasks = [(slice(where.start - first, where.stop - first), rng) for where, rng in tasks]
+    total = tasks[-1][0].stop
+    columns = [group.create_dataset(name, (total, *shape), kind) for name, shape, kind in composer.layout()]
+    for column in columns:
+        column[:1] = np.zeros((1, *column.shape[1:]), column.dtype)  # gives it its place in the file
+    group.file.flush()
+    writer = _Writer(composer, path, group["images"].id.get_offset())
+    with ExitStack() as stack:
+        results: Iterator[tuple[slice, Block]]
+        if processes == 1:
+            results = map(writer, tasks)
+        else:
+            pool = ProcessPoolExecutor(processes, initializer=_work_for, initargs=(writer,))
+            results = stack.enter_context(pool).map(_work, tasks)
+        bar = stack.enter_context(tqdm(desc=f"{split} lines", total=total, unit="line"))
+        for where, block in results:
+            for name in ("tokens", "widths", "texts", "overlaps"):
+                group[name][where] = getattr(block, name)
+            bar.update(where.stop - where.start)
+
+
+@dataclass(frozen=True)
+class _Writer:
+    """Composes a block, writes its images into the file at `path` and returns the rest of it."""
+
+    composer: Composer
+    path: Path
+    offset: int
+
+    def __call__(self, task: Task) -> tuple[slice, Block]:
+        where, rng = task
+        block = self.composer.compose(self.composer.draw(where.stop - where.start, rng))
+        with self.path.open("r+b") as file:  # buffered, because a raw write may take a part and say nothing
+            file.seek(self.offset + where.start * block.images[0].nbytes)
+            file.write(block.images.data)
+        return where, dataclasses.replace(block, images=block.images[:0])
+
+
+_writer: _Writer | None = None
+"""A worker process's own."""
+
+
+def _work_for(writer: _Writer) -> None:
+    global _writer
+    _writer = writer
+
+
+def _work(task: Task) -> tuple[slice, Block]:
+    assert _writer is not None
+    return _writer(task)
+
+
+def _described(group: h5py.Group) -> tuple[NDArray[np.bytes_], NDArray[np.float32], NDArray[np.int32]]:
+    """Texts, overlaps and widths of a group's lines."""
+    return group["texts"][:], group["overlaps"][:], group["widths"][:]
+
+
+def _statistics(texts: NDArray[np.bytes_], overlaps: NDArray[np.float32], widths: NDArray[np.int32]) -> dict[str, Any]:
+    """Figures about one split's lines. What is no headline is a list, which `dvc metrics` leaves out."""
+    lengths = np.char.str_len(texts)
+    characters = np.frombuffer(b"".join(texts.tolist()), dtype=np.uint8)
+    counts = np.bincount(characters, minlength=128)
+    return {
+        "lines": len(texts),
+        "characters": int(lengths.sum()),
+        "distributions": [
+            _distribution("characters of a line", lengths),
+            _distribution("share of a glyph that the next one covers", overlaps[lengths > 1]),
+            _distribution("columns of a line", widths),
+        ],
+        "lines_by_length": [
+            {"length": length, "lines": count} for length, count in enumerate(np.bincount(lengths).tolist()) if length
+        ],
+        "count_by_character": [{"character": c, "count": int(counts[ord(c)])} for c in " " + CLASSES],
+    }
+
+
+def _distribution(of: str, values: NDArray[Any]) -> dict[str, str | float]:
+    if len(values) == 0:
+        return {"of": of}
+    quantiles = np.quantile(values.astype(np.float64), [0, 0.1, 0.5, 0.9, 1])
+    figures = dict(zip(("min", "10%", "median", "90%", "max"), quantiles, strict=True))
+    figures["mean"] = values.mean(dtype=np.float64)
+    return {"of": of, **{name: round(float(value), 4) for name, value in figures.items()}}

@@ -1,0 +1,135 @@
+"""The page: what is drawn or dropped there appears as text."""
+
+import base64
+import ipaddress
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+
+import pandas as pd
+import pytest
+import requests
+from HersheyFonts import HersheyFonts
+from playwright.sync_api import Page, expect
+
+from emnist_lines.common.errors import UserError
+from emnist_lines.reading import demo
+from tests import browsers
+from tests.conftest import ROOT
+
+
+@pytest.fixture(scope="module")
+def address(released: Path) -> Iterator[str]:
+    """The page, served by the command."""
+    pytest.importorskip("gradio", reason="needs the extra demo")
+    with socket.create_server((demo.HOST, 0)) as free:
+        port = free.getsockname()[1]
+    command = [sys.executable, "-c", "from emnist_lines import cli; cli.main()", "demo", "--port", str(port)]
+    process = subprocess.Popen(
+        [*command, "--model", str(released)], cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+    )
+    assert process.stdout is not None
+    first = process.stdout.readline()
+    assert first == f"http://{demo.HOST}:{port}  (Ctrl-C ends it)\n", first + process.stdout.read()
+    yield f"http://{demo.HOST}:{port}"
+    process.terminate()
+    process.wait(timeout=20)
+
+
+def write(page: Page, text: str) -> None:
+    """Draw single-stroke letters on the board."""
+    font = HersheyFonts()
+    font.load_default_font("rowmans")
+    font.normalize_rendering(110)
+    board = page.locator("#board canvas").first
+    board.wait_for()
+    box = board.bounding_box()
+    assert box is not None
+    left, base = box["x"] + 120, box["y"] + box["height"] / 2 + 40
+    for stroke in font.strokes_for_text(text):
+        points = [(left + 1.25 * x, base - y) for x, y in stroke]
+        page.mouse.move(*points[0])
+        page.mouse.down()
+        for point in points[1:]:
+            page.mouse.move(*point, steps=5)
+        page.mouse.up()
+
+
+def test_drawn_strokes_are_read(address: str) -> None:
+    with browsers.page() as (page, problems):
+        page.goto(address)
+        page.locator("#board button[aria-label=Brush].highlight").wait_for()
+        write(page, "then")
+        expect(page.locator("#text textarea")).to_have_value("then", timeout=20_000)
+        assert page.locator("#whole textarea").input_value().endswith("%")
+        assert page.locator("#each").inner_text().split()[-4:] == list("then")
+        assert problems == []
+
+
+def drop(page: Page, path: Path) -> None:
+    """Drop a file on the place for pictures, as a browser tells it when a person lets go of the mouse."""
+    files = page.evaluate_handle(
+        """content => {
+            const files = new DataTransfer()
+            const bytes = Uint8Array.from(atob(content), c => c.charCodeAt(0))
+            files.items.add(new File([bytes], "line.png", {type: "image/png"}))
+            return files
+        }""",
+        base64.b64encode(path.read_bytes()).decode(),
+    )
+    target = page.locator("#picture input[type=file]").locator("xpath=ancestor::button")
+    for event in ("dragenter", "dragover", "drop"):
+        target.dispatch_event(event, {"dataTransfer": files})
+
+
+def test_a_picture_of_a_test_line_is_read(address: str, released: Path) -> None:
+    """Dropped, and chosen from those that the page offers."""
+    examples = sorted((ROOT / "metrics" / "plots" / "examples").glob("*.png"))
+    predictions = pd.read_csv(ROOT / "metrics" / "predictions.csv", keep_default_na=False)["prediction"]
+    assert len(examples) == 6
+    with browsers.page() as (page, problems):
+        page.goto(address)
+        page.get_by_role("tab", name="Picture").click()
+        text = page.locator("#text textarea")
+        drop(page, examples[0])
+        expect(text).to_have_value(predictions[0], timeout=20_000)
+        shown = page.locator("#each").inner_text().split()[-len(predictions[0]) :]
+        assert shown == list(predictions[0].replace(" ", "␣"))
+        page.locator("#lines .thumbnail-item").nth(2).click()
+        expect(text).to_have_value(predictions[2], timeout=20_000)
+        assert problems == []
+
+
+def test_uploads_are_limited(address: str) -> None:
+    for megabytes, status in ((1, 200), (17, 413)):
+        files = {"files": ("line.png", bytes(megabytes << 20))}
+        assert requests.post(f"{address}/gradio_api/upload", files=files, timeout=60).status_code == status
+
+
+def test_only_this_machine_is_served(address: str) -> None:
+    assert ipaddress.ip_address(demo.HOST).is_loopback
+    port = int(address.rpartition(":")[2])
+    others: set[str] = set()
+    with suppress(socket.gaierror):  # a machine need not know its own name
+        others = {str(info[4][0]) for info in socket.getaddrinfo(socket.gethostname(), port, socket.AF_INET)}
+    for other in others:
+        if not ipaddress.ip_address(other).is_loopback:
+            with pytest.raises(ConnectionRefusedError), socket.create_connection((other, port), timeout=5):
+                pass
+
+
+def test_a_taken_port_is_one_sentence(released: Path) -> None:
+    pytest.importorskip("gradio", reason="needs the extra demo")
+    with socket.create_server((demo.HOST, 0)) as taken:
+        port = taken.getsockname()[1]
+        with pytest.raises(UserError, match=f"port {port} is taken; choose another with --port"):
+            demo.serve(port, released)
+
+
+def test_missing_packages_are_one_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "gradio", None)
+    with pytest.raises(UserError, match=r"the page needs packages .* install them with `pip install"):
+        demo.page()

@@ -1,0 +1,173 @@
+"""The reader reads what evaluation reads, however the line is pictured."""
+
+import threading
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+import emnist_lines
+from emnist_lines.common.errors import UserError
+from emnist_lines.common.params import Params
+from emnist_lines.evaluation.predict import read, table
+from emnist_lines.lines.dataset import LinesDataset
+from emnist_lines.network import model_file
+from emnist_lines.network.metrics import edit_distance
+from emnist_lines.reading import preprocessing as pictures
+from emnist_lines.reading.reader import Reader, cut
+from emnist_lines.training import lit_recognizer as learning
+from emnist_lines.training.lit_recognizer import LineLearner
+from tests.conftest import REAL, needs_real
+
+
+@pytest.fixture(scope="module")
+def reader(released: Path) -> Reader:
+    return Reader(released)
+
+
+def images(dataset: LinesDataset, count: int) -> list[np.ndarray]:
+    return [np.array(dataset.image(i)[:, : dataset.widths[i]]) for i in range(count)]
+
+
+def expected(released: Path, dataset: LinesDataset, values: Params, count: int) -> list[str]:
+    """What `evaluate` reads in the first lines."""
+    learner, _ = learning.load(released)
+    read(learner, dataset, values.evaluate.batch_size, values.machine)
+    return list(table(dataset.texts, learner)["prediction"][:count])
+
+
+def test_lines_are_read_as_evaluation_reads_them(
+    released: Path, reader: Reader, drawn_lines: Path, small: Params
+) -> None:
+    dataset = LinesDataset(drawn_lines, "test", step=8)
+    wanted = expected(released, dataset, small, len(dataset))
+    assert [text.text for text in reader.read_all(images(dataset, len(dataset)))] == wanted
+    assert reader.read(images(dataset, 1)[0]).text == wanted[0]
+
+
+@needs_real
+def test_real_lines_from_files_however_they_are_rendered(
+    released: Path, reader: Reader, small: Params, tmp_path: Path
+) -> None:
+    dataset = LinesDataset(REAL, "test", step=8)
+    found, texts = images(dataset, 200), dataset.texts[:200]
+
+    def cer(predictions: list[str]) -> float:
+        return sum(map(edit_distance, predictions, texts)) / sum(map(len, texts))
+
+    def of_files(render: object) -> float:
+        for number, image in enumerate(found):
+            render(Image.fromarray(image)).save(tmp_path / f"{number}.png")  # type: ignore[operator]
+        return cer([text.text for text in reader.read_all(tmp_path / f"{n}.png" for n in range(len(found)))])
+
+    exact = cer(expected(released, dataset, small, 200))
+    assert of_files(lambda image: image) == exact
+    for render in (
+        lambda image: Image.eval(image, lambda value: 255 - value),
+        lambda image: image.resize((2 * image.width, 2 * image.height), Image.Resampling.BICUBIC),
+        lambda image: Image.fromarray(np.pad(np.asarray(image), 20)),
+        lambda image: Image.fromarray(255 - np.pad(np.asarray(image.resize((2 * image.width, 56))), 20)),
+    ):
+        assert abs(of_files(render) - exact) <= 0.01
+
+
+def test_a_batch_is_read_as_its_lines_one_by_one(reader: Reader, drawn_lines: Path) -> None:
+    found = images(LinesDataset(drawn_lines, "test", step=8), 12)
+    found = [255 - np.pad(image, 10) for image in found] + [np.zeros((40, 40), dtype=np.uint8)]
+    together = reader.read_all(found)
+    for image, text in zip(found, together, strict=True):
+        alone = reader.read(image)
+        assert alone.text == text.text
+        assert alone.confidence == pytest.approx(text.confidence, abs=1e-3)
+    assert (together[-1].text, together[-1].confidence, together[-1].confidences) == ("", 1, [])
+    assert reader.read_all([]) == []
+
+
+def test_confidences_are_of_the_characters(reader: Reader, drawn_lines: Path) -> None:
+    for text in reader.read_all(images(LinesDataset(drawn_lines, "test", step=8), 24)):
+        assert len(text.confidences) == len(text.text)
+        assert all(0 <= p <= 1 for p in text.confidences)
+        assert text.confidence <= min(text.confidences, default=1)
+
+
+def test_threads_share_a_reader(reader: Reader, drawn_lines: Path) -> None:
+    found = images(LinesDataset(drawn_lines, "test", step=8), 24)
+    wanted = reader.read_all(found)
+    results: dict[int, list[object]] = {}
+
+    def work(number: int) -> None:
+        results[number] = list(reader.read_all(found))
+
+    threads = [threading.Thread(target=work, args=(number,)) for number in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(results) == 4
+    assert all([text.text for text in result] == [text.text for text in wanted] for result in results.values())  # type: ignore[attr-defined]
+
+
+def test_long_lines_are_read_in_pieces_in_their_order(reader: Reader, drawn_lines: Path) -> None:
+    dataset = LinesDataset(drawn_lines, "test", step=8)
+    chosen = [i for i in range(len(dataset)) if 6 <= dataset.lengths[i] <= 12][:6]
+    parts = [np.array(dataset.image(i)[:, : dataset.widths[i]]) for i in chosen]
+    words = [text.text for text in reader.read_all(parts)]
+    long = np.concatenate([np.pad(part, ((0, 0), (0, 40))) for part in parts], axis=1)
+    assert long.shape[1] > 1000
+    text = reader.read(long)
+    assert edit_distance(text.text, " ".join(words)) <= 0.1 * len(text.text)
+    assert len(text.confidences) == len(text.text)
+
+
+def test_cuts_lose_no_ink_and_fall_into_gaps() -> None:
+    image = np.zeros((28, 700), dtype=np.uint8)
+    for start, stop in ((5, 120), (150, 290), (296, 410), (440, 700)):
+        image[10:20, start:stop] = 200
+    pieces = cut(image, 300)
+    assert [spaced for _, spaced in pieces] == [False, True, True]
+    assert sum(int((piece > 0).sum()) for piece, _ in pieces) == int((image > 0).sum())
+    assert all(piece.shape[1] <= 300 for piece, _ in pieces)
+    solid = np.full((28, 1000), 200, dtype=np.uint8)
+    pieces = cut(solid, 300)
+    assert [spaced for _, spaced in pieces] == [False] * len(pieces)
+    assert sum(piece.shape[1] for piece, _ in pieces) == 1000
+
+
+def test_more_characters_than_fit_are_read_in_two(
+    small: Params, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A network that never ends a text makes the reader try halves, until they are too narrow to cut."""
+    learner = LineLearner(small.model, small.train, 10, total_steps=1)
+    with torch.no_grad():
+        learner.model.fc.weight.zero_()
+        learner.model.fc.bias.zero_()
+        learner.model.fc.bias[12] = 9
+    about = model_file.ModelFile(small.model, small.train, 10, "drawn", "hash")
+    model_file.save(tmp_path / "model", learner.state_dict(), about)
+    text = Reader(tmp_path / "model").read(np.full((28, 200), 200, dtype=np.uint8) * (np.arange(200) % 20 > 3))
+    assert len(text.text) > 9
+    assert set(text.text) <= {"8", " "}
+
+
+def test_the_reader_is_found_where_the_readme_says(released: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert emnist_lines.Reader is Reader
+    monkeypatch.setenv("EMNIST_LINES_MODEL", str(released))
+    assert Reader().about.max_length == 32
+    monkeypatch.setenv("EMNIST_LINES_MODEL", "/nowhere/model")
+    with pytest.raises(UserError, match="/nowhere/model is no model of this project"):
+        Reader()
+    with pytest.raises(AttributeError):
+        _ = emnist_lines.Writer
+
+
+def test_files_that_are_open_are_read_too(reader: Reader, drawn_lines: Path, tmp_path: Path) -> None:
+    image = images(LinesDataset(drawn_lines, "test", step=8), 1)[0]
+    Image.fromarray(image).save(tmp_path / "line.png")
+    with (tmp_path / "line.png").open("rb") as file:
+        texts = reader.read_all(
+            [file, tmp_path / "line.png", str(tmp_path / "line.png"), Image.fromarray(image), image]
+        )
+    assert len({text.text for text in texts}) == 1
+    assert np.array_equal(pictures.lines(image)[0], image)
