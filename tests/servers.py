@@ -17,7 +17,7 @@ class Site:
 
     Attributes:
         files: content by path, without the leading slash.
-        cut: paths whose connection ends after so many bytes, once.
+        cut: paths whose connection ends after so many bytes of the first answer that is longer.
         stalls: paths that send so many bytes, once, and then nothing more.
         slow: seconds before each answer.
         pace: seconds between pieces of 16 KiB.
@@ -90,7 +90,9 @@ def serve(site: Site) -> Iterator[Site]:
             self.end_headers()
             if body:
                 stall = site.stalls.pop(path, None)
-                sent = content[first : last + 1][: site.cut.pop(path, stall)]
+                sent = content[first : last + 1][:stall]
+                if len(sent) > site.cut.get(path, len(sent)):
+                    sent = sent[: site.cut.pop(path)]
                 with suppress(ConnectionError):  # who asked may be gone
                     for start in range(0, len(sent), PIECE):
                         self.wfile.write(sent[start : start + PIECE])

@@ -1,31 +1,32 @@
 """A fetched file has the right bytes, or there is a reason why not."""
 
 import hashlib
+import os
+import signal
 import socket
+import subprocess
+import sys
+import time
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 
 import pytest
 
+from emnist_lines.common.errors import UserError
 from emnist_lines.sources import fetching
-from emnist_lines.sources.fetching import FetchError, fetch, first_served
+from emnist_lines.sources.fetching import FetchError, Session, fetch, first_served
 from tests.servers import Site, serve
 
 CONTENT = bytes(range(256)) * 2000
 SHA256 = hashlib.sha256(CONTENT).hexdigest()
 
 
-@pytest.fixture(autouse=True)
-def _impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(fetching, "BACK_OFF", 0.01)
-
-
 def test_a_path_is_served_where_it_lies(tmp_path: Path) -> None:
     (tmp_path / "file").write_bytes(CONTENT)
     assert fetch(str(tmp_path / "file"), tmp_path / "cache", SHA256) == tmp_path / "file"
-    with pytest.raises(FetchError, match="no such file"):
+    with pytest.raises(FetchError, match=r"/other: No such file or directory$"):
         fetch(str(tmp_path / "other"), tmp_path / "cache", SHA256)
-    with pytest.raises(FetchError, match="its SHA-256 is"):
+    with pytest.raises(FetchError, match=r"/file: its SHA-256 is not 0000"):
         fetch(str(tmp_path / "file"), tmp_path / "cache", "0" * 64)
     assert (tmp_path / "file").exists()
 
@@ -36,7 +37,8 @@ def test_a_download_is_kept_and_not_repeated(tmp_path: Path) -> None:
             path = fetch(f"{site.url}/file", tmp_path / "deep" / "file", SHA256)
             assert path.read_bytes() == CONTENT
         assert len(site.requests) == 1
-    assert [found.name for found in (tmp_path / "deep").iterdir() if not found.name.startswith(".")] == ["file"]
+    assert [found.name for found in (tmp_path / "deep").iterdir()] == ["file"]
+    assert path.stat().st_mode & 0o777 == 0o644
 
 
 def test_a_broken_copy_is_fetched_again(tmp_path: Path) -> None:
@@ -45,75 +47,114 @@ def test_a_broken_copy_is_fetched_again(tmp_path: Path) -> None:
         assert fetch(f"{site.url}/file", tmp_path / "file", SHA256).read_bytes() == CONTENT
 
 
-def test_a_dropped_connection_is_resumed(tmp_path: Path) -> None:
-    with serve(Site({"file": CONTENT}, cut={"file": 100_000})) as site:
-        assert fetch(f"{site.url}/file", tmp_path / "file", SHA256).read_bytes() == CONTENT
-        assert site.requests[0] == ("file", None)
-        start = int(str(site.requests[1][1]).removeprefix("bytes=").rstrip("-"))
-        assert 0 < start <= 100_000
-
-
-def test_without_range_support_it_starts_over(tmp_path: Path) -> None:
-    with serve(Site({"file": CONTENT}, cut={"file": 100_000}, ranges=False)) as site:
-        assert fetch(f"{site.url}/file", tmp_path / "file", SHA256).read_bytes() == CONTENT
-
-
 @pytest.mark.parametrize("ranges", [True, False])
-def test_without_an_announced_length_the_hash_tells_what_is_missing(tmp_path: Path, ranges: bool) -> None:
-    with serve(Site({"file": CONTENT}, cut={"file": 100_000}, ranges=ranges, lengths=False)) as site:
+@pytest.mark.parametrize("lengths", [True, False])
+def test_a_dropped_connection_is_followed_by_another_attempt(tmp_path: Path, ranges: bool, lengths: bool) -> None:
+    """Without an announced length only the hash tells what is missing."""
+    site = Site({"file": CONTENT}, cut={"file": 100_000}, ranges=ranges, lengths=lengths)
+    with serve(site):
         assert fetch(f"{site.url}/file", tmp_path / "file", SHA256).read_bytes() == CONTENT
-        assert len(site.requests) == 2
+    assert site.requests == [("file", None)] * 2
 
 
-def test_a_body_that_stalls_is_resumed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_connection_that_drops_each_time_is_a_reason(tmp_path: Path, pauses: list[float]) -> None:
+    class Always(dict[str, int]):
+        def pop(self, path: str, *default: object) -> int:  # type: ignore[override]
+            return self[path]
+
+    with serve(Site({"file": CONTENT}, cut=Always(file=1000))) as site:
+        with pytest.raises(FetchError, match=r"/file: the connection failed$"):
+            fetch(f"{site.url}/file", tmp_path / "file", None)
+        assert len(site.requests) == 4
+    assert pauses == sorted(set(pauses))
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_body_that_stalls_is_given_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(fetching, "TIMEOUT", (5, 0.3))
     with serve(Site({"file": CONTENT}, stalls={"file": 200_000})) as site:
         assert fetch(f"{site.url}/file", tmp_path / "file", SHA256).read_bytes() == CONTENT
-        assert site.requests[1] == ("file", f"bytes={200_000 // fetching.CHUNK * fetching.CHUNK}-")
+        assert len(site.requests) == 2
     monkeypatch.setattr(fetching, "ATTEMPTS", 1)
     with (
         serve(Site({"file": CONTENT}, stalls={"file": 10})) as site,
-        pytest.raises(FetchError, match=r"^no byte for 0.3 s"),
+        pytest.raises(FetchError, match=r"/file: no connection, because no answer came in time$"),
     ):
         fetch(f"{site.url}/file", tmp_path / "other", SHA256)
 
 
-def test_two_processes_fetch_a_file_once(tmp_path: Path) -> None:
-    with serve(Site({"file": CONTENT}, slow=0.5)) as site, ProcessPoolExecutor(2) as pool:
-        arguments = (f"{site.url}/file", tmp_path / "file", SHA256)
+def test_two_processes_at_once_both_end_with_the_right_file(tmp_path: Path) -> None:
+    with serve(Site({"file": CONTENT}, slow=0.5, pace=0.01)) as site, ProcessPoolExecutor(2) as pool:
+        arguments = (f"{site.url}/file", tmp_path / "new" / "file", SHA256)
         for done in [pool.submit(fetch, *arguments) for _ in range(2)]:
             assert done.result().read_bytes() == CONTENT
-        assert len(site.requests) == 1
+    assert [path.name for path in (tmp_path / "new").iterdir()] == ["file"]
 
 
-def test_an_unfinished_file_that_is_too_long_is_dropped(tmp_path: Path) -> None:
-    (tmp_path / "file.unfinished").write_bytes(CONTENT + b"more")
-    with serve(Site({"file": CONTENT})) as site:
-        assert fetch(f"{site.url}/file", tmp_path / "file", SHA256).read_bytes() == CONTENT
+def test_a_killed_download_leaves_nothing_that_is_taken_for_complete(tmp_path: Path) -> None:
+    script = "import sys; from pathlib import Path; from emnist_lines.sources.fetching import fetch; "
+    script += "fetch(sys.argv[1], Path(sys.argv[2]), None)"
+    with serve(Site({"file": CONTENT}, pace=0.1)) as site:
+        kept = tmp_path / "cache" / "file"
+        process = subprocess.Popen([sys.executable, "-c", script, f"{site.url}/file", str(kept)])
+        deadline = time.monotonic() + 60
+        while not list(tmp_path.glob("cache/*")) and time.monotonic() < deadline:
+            time.sleep(0.02)
+        os.kill(process.pid, signal.SIGKILL)
+        process.wait()
+        assert list(tmp_path.glob("cache/*"))
+        assert not kept.exists()
+        site.pace = 0
+        assert fetch(f"{site.url}/file", kept, None).read_bytes() == CONTENT
 
 
-@pytest.mark.parametrize("codes", [[500], [503, 502], [429]])
+@pytest.mark.parametrize("codes", [[500], [503, 502], [429], [408]])
 def test_passing_failures_are_tried_again(tmp_path: Path, codes: list[int]) -> None:
     with serve(Site({"file": CONTENT}, failures={"file": codes})) as site:
         assert fetch(f"{site.url}/file", tmp_path / "file", SHA256).read_bytes() == CONTENT
 
 
-def test_reasons_are_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    site = Site({"html": b"<html>"}, failures={"down": [500] * 10})
-    with serve(site):
+def test_the_pauses_between_requests_grow() -> None:
+    retry = Session().get_adapter("https://example.org").max_retries  # type: ignore[attr-defined]
+    waits = []
+    while retry.total:
+        retry = retry.increment("GET", "/", error=OSError())
+        waits.append(retry.get_backoff_time() / fetching.BACK_OFF)
+    assert waits == [0, 2, 4]
+
+
+@pytest.mark.parametrize(
+    ("path", "reason", "requests"),
+    [
+        ("missing", "HTTP 404 Not Found", 1),
+        ("down", "HTTP 500 Internal Server Error", 4),
+        ("page", f"its SHA-256 is not {SHA256}", 4),
+        ("loop", "it redirects in a circle", 31),
+    ],
+)
+def test_reasons_are_told(tmp_path: Path, path: str, reason: str, requests: int) -> None:
+    with serve(Site({"page": b"<html>"}, failures={"down": [500] * 10})) as site:
         site.redirects["loop"] = f"{site.url}/loop"
-        for path, reason in {
-            "missing": "^HTTP 404 Not Found$",
-            "down": r"^HTTP 500 Internal Server Error \(tried 4 times\)$",
-            "html": r"^its SHA-256 is \w{12}…, not \w{12}… \(tried 4 times\)$",
-            "loop": "^it redirects in a circle",
-        }.items():
-            with pytest.raises(FetchError, match=reason):
-                fetch(f"{site.url}/{path}", tmp_path / path, SHA256)
-            assert not (tmp_path / path).exists()
-        monkeypatch.setattr(fetching, "MAX_BYTES", 3)
-        with pytest.raises(FetchError, match="6 bytes announced"):
-            fetch(f"{site.url}/html", tmp_path / "html", SHA256)
+        with pytest.raises(FetchError) as raised:
+            fetch(f"{site.url}/{path}", tmp_path / path, SHA256)
+        assert str(raised.value) == f"{site.url}/{path}: {reason}"
+        assert len(site.requests) == requests
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("lengths", [True, False])
+@pytest.mark.parametrize("bar", ["0", "1"])
+def test_too_large_a_file_is_refused(tmp_path: Path, lengths: bool, bar: str) -> None:
+    """In a process of its own, because tqdm reads its settings when it is imported."""
+    script = "import sys; from pathlib import Path; from emnist_lines.sources import fetching; "
+    script += "fetching.MAX_BYTES = 100_000; fetching.fetch(sys.argv[1], Path(sys.argv[2]), None)"
+    with serve(Site({"file": CONTENT}, lengths=lengths)) as site:
+        command = [sys.executable, "-c", script, f"{site.url}/file", str(tmp_path / "file")]
+        environment = {**os.environ, "TQDM_DISABLE": bar}
+        done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+        assert done.stderr.splitlines()[-1].endswith("/file: it has more than 100000 bytes")
+        assert len(site.requests) == 1
+    assert not list(tmp_path.iterdir())
 
 
 def test_nobody_there_and_nobody_answering(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -121,17 +162,32 @@ def test_nobody_there_and_nobody_answering(tmp_path: Path, monkeypatch: pytest.M
     with socket.socket() as silent:
         silent.bind(("127.0.0.1", 0))
         address = f"http://127.0.0.1:{silent.getsockname()[1]}/file"
-        with pytest.raises(FetchError, match="the connection failed"):
+        with pytest.raises(FetchError, match=r"/file: the connection failed$"):
             fetch(address, tmp_path / "file", None)
         silent.listen()
-        with pytest.raises(FetchError, match=r"no byte for 0.2 s"):
+        with pytest.raises(FetchError, match=r"/file: no connection, because no answer came in time$"):
             fetch(address, tmp_path / "file", None)
+
+
+@pytest.mark.parametrize("address", ["http://", f"http://{'x' * 70}.org/file", "http://[/file"])
+def test_an_address_that_is_none_is_a_reason(tmp_path: Path, address: str) -> None:
+    with pytest.raises(FetchError):
+        fetch(address, tmp_path / "file", None)
+
+
+def test_a_cache_that_cannot_be_used_is_one_sentence(tmp_path: Path) -> None:
+    (tmp_path / "cache").write_bytes(b"a file")
+    with serve(Site({"file": CONTENT})) as site, pytest.raises(UserError, match="set EMNIST_LINES_CACHE"):
+        fetch(f"{site.url}/file", tmp_path / "cache" / "file", SHA256)
 
 
 def test_the_first_that_serves_wins_and_all_reasons_are_told() -> None:
-    def fail() -> str:
-        raise FetchError("closed")
+    def fail(name: str) -> str:
+        raise FetchError(f"{name}: closed")
 
-    assert first_served("it", [("a", fail), ("b", lambda: "from b"), ("c", lambda: "from c")]) == "from b"
-    with pytest.raises(FetchError, match=r"^a: closed; b: closed$"):
-        first_served("it", [("a", fail), ("b", fail)])
+    assert first_served("it", "file", [lambda: fail("a"), lambda: "from b", lambda: "from c"]) == "from b"
+    with pytest.raises(UserError) as raised:
+        first_served("it", "file", [lambda: fail("a"), lambda: fail("b")])
+    assert str(raised.value) == (
+        "it could not be fetched (a: closed; b: closed); set EMNIST_LINES_MIRROR to a folder or address that has file"
+    )

@@ -5,8 +5,9 @@ import hashlib
 import io
 import json
 import zipfile
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -14,12 +15,12 @@ from numpy.typing import NDArray
 from PIL import Image
 from remotezip import RangeNotSupported, RemoteZip, RemoteZipError
 from tqdm import tqdm
+from urllib3.exceptions import HTTPError
 
 from emnist_lines.common.alphabet import CLASSES
-from emnist_lines.common.errors import UserError
-from emnist_lines.common.files import UNREADABLE, reason
+from emnist_lines.common.errors import DAMAGED, one_line
 from emnist_lines.common.glyphs import SIZE, Glyphs
-from emnist_lines.sources.fetching import TIMEOUT, FetchError, fetch, first_served
+from emnist_lines.sources.fetching import FetchError, Session, connection_problem, fetch, first_served, is_url
 
 PACKED = "https://raw.githubusercontent.com/0r4nd/emnist-packed/0f121efc642634809af4f2f443b70152f71b9a51"
 NIST = "https://biometrics.nist.gov/cs_links/EMNIST/gzip.zip"
@@ -41,90 +42,92 @@ PART_SHA256 = {"test": "f70002eedb4e70e4f80f6f3ac022b36279d88ef798e8381e26eabcb1
 """Of a part's images, then labels, in canonical order: the same from every source. None is pinned for train."""
 
 Part = tuple[NDArray[np.uint8], NDArray[np.uint8]]
+"""(N, 28, 28) uint8 images and (N,) uint8 labels."""
 
 
 def load(parts: tuple[str, ...], mirror: str | None, cache: Path) -> Glyphs:
-    """All characters of `parts` (train, test), from the first address that serves them.
+    """All characters of `parts`, each from the first address that serves it.
 
     Args:
-        parts: which.
-        mirror: a folder or base URL tried first, laid out as the packed tiles are: `emnist-byclass/test.json`, ….
-        cache: folder that keeps downloads.
+        parts: train, test or both.
+        mirror: a folder or base URL that is tried first. It has `emnist-byclass/test.json` and so on.
+        cache: the folder that keeps downloads.
 
     Raises:
-        UserError: no address served a part.
+        UserError: no address serves a part.
     """
     loaded = [_load(part, mirror, cache) for part in parts]
     images, labels = (np.concatenate(arrays) for arrays in zip(*loaded, strict=True))
-    return Glyphs.collect(images, labels, "emnist", parts)
+    return Glyphs.in_order(images, labels, "emnist", parts)
 
 
 def _load(part: str, mirror: str | None, cache: Path) -> Part:
-    def packed(base: str) -> tuple[str, Callable[[], Part]]:
-        return base, lambda: _packed(part, base, cache)
-
-    tries = [packed(base) for base in ([mirror] if mirror else []) + [PACKED]]
-    tries.append((NIST, lambda: _nist(part, cache)))
-    try:
-        return first_served(f"EMNIST {part}", tries)
-    except FetchError as error:
-        raise UserError(
-            f"EMNIST's {part} part could not be fetched ({error}); set EMNIST_LINES_MIRROR to a folder or "
-            "address that has it, or run `make demo`, which needs no data"
-        ) from None
+    tries = [partial(_packed, part, base, cache) for base in (mirror, PACKED) if base]
+    tries.append(partial(_zipped, part, NIST, cache))
+    return first_served(f"EMNIST's {part} part", f"emnist-byclass/{part}.json and the files that it lists", tries)
 
 
 def _checked(part: str, images: NDArray[np.uint8], labels: NDArray[np.uint8]) -> Part:
-    """The part in canonical order, if it is the part that NIST published."""
+    """The part in canonical order.
+
+    Raises:
+        ValueError: it is not the part that NIST published.
+    """
     if images.shape != (len(labels), SIZE, SIZE) or len(labels) != COUNTS[part]:
-        raise FetchError(f"it has {len(labels)} characters, not {COUNTS[part]}")
+        raise ValueError(f"{len(labels)} characters, not {COUNTS[part]}")
     if labels.max() >= len(CLASSES) or (np.bincount(labels, minlength=len(CLASSES)) == 0).any():
-        raise FetchError(f"its labels are not the {len(CLASSES)} classes")
-    glyphs = Glyphs.collect(images, labels, "emnist", (part,))
-    expected = PART_SHA256.get(part)
+        raise ValueError(f"its labels are not the {len(CLASSES)} classes")
+    glyphs = Glyphs.in_order(images, labels, "emnist", (part,))
     found = hashlib.sha256(glyphs.images.tobytes() + glyphs.labels.tobytes()).hexdigest()
-    if expected not in (None, found):
-        raise FetchError(f"its characters are not EMNIST's (SHA-256 {found[:12]}…)")
+    if PART_SHA256.get(part) not in (None, found):
+        raise ValueError(f"other characters than EMNIST's, with the SHA-256 {found}")
     return glyphs.images, glyphs.labels
 
 
 def _packed(part: str, base: str, cache: Path) -> Part:
     """A part from grids of tiles (`X_*.webp`) and their list (`test.json`)."""
-
-    def local(name: str) -> Path:
-        where = cache / "emnist-byclass" / name
-        if name not in FILE_SHA256:
-            unpinned.append(where)
-        return fetch(f"{base.rstrip('/')}/emnist-byclass/{name}", where, FILE_SHA256.get(name))
-
+    folder = f"{base.rstrip('/')}/emnist-byclass"
     unpinned: list[Path] = []
-    listed = local(f"{part}.json")
-    with _dropped_if_wrong(unpinned, "its list of tiles"):
+
+    def fetched(name: str) -> Path:
+        kept = cache / "emnist-byclass" / name
+        if name not in FILE_SHA256:
+            unpinned.append(kept)
+        return fetch(f"{folder}/{name}", kept, FILE_SHA256.get(name))
+
+    listed = fetched(f"{part}.json")
+    with _reading(f"{folder}/{part}.json", unpinned):
         index = json.loads(listed.read_bytes())
         labels = np.array(index["id"], dtype=np.uint8)
         names = [Path(name).name for name in index["files"]]  # a list from outside names files, never folders
         if [chr(point) for point in index["mapping"]] != list(CLASSES):
-            raise FetchError("its classes are not 0-9A-Za-z")
-    grids = [local(name) for name in names]
-    with _dropped_if_wrong(unpinned, "its tiles"):
+            raise ValueError("its classes are not 0-9A-Za-z")
+    grids = [fetched(name) for name in names]
+    with _reading(folder, unpinned):
         return _checked(part, np.concatenate([_tiles(path) for path in grids])[: len(labels)], labels)
 
 
 @contextmanager
-def _dropped_if_wrong(unpinned: list[Path], what: str) -> Iterator[None]:
-    """Takes downloads that no hash vouches for out of the cache when they turn out to be something else.
+def _reading(address: str, unpinned: Sequence[Path] = ()) -> Iterator[None]:
+    """Turn the errors of a block that reads what `address` serves into a `FetchError`.
+
+    Args:
+        address: for the message.
+        unpinned: downloads that no hash vouches for; they leave the cache when the block fails.
 
     Raises:
-        FetchError: they do.
+        FetchError: the files are not what they should be, or the connection broke off.
     """
     try:
         yield
-    except (*UNREADABLE, Image.DecompressionBombError, FetchError) as error:
+    except (*DAMAGED, Image.DecompressionBombError, RemoteZipError, HTTPError) as error:
+        if isinstance(error, RangeNotSupported):
+            raise
         for path in unpinned:
             path.unlink(missing_ok=True)
-        if isinstance(error, FetchError):
-            raise
-        raise FetchError(f"{what} cannot be read ({reason(error)})") from None
+        if isinstance(error, HTTPError):
+            raise FetchError(f"{address}: {connection_problem(error)}") from None
+        raise FetchError(f"{address}: wrong content ({one_line(error)})") from None
 
 
 def _tiles(path: Path) -> NDArray[np.uint8]:
@@ -135,17 +138,20 @@ def _tiles(path: Path) -> NDArray[np.uint8]:
     return grid.reshape(rows, SIZE, columns, SIZE).swapaxes(1, 2).reshape(-1, SIZE, SIZE)
 
 
-def _nist(part: str, cache: Path) -> Part:
-    """A part from NIST's zip, of which only this part's two members are transferred where the server allows that."""
-    try:
-        with RemoteZip(NIST, timeout=TIMEOUT[1], support_suffix_range=False) as archive:
+def _zipped(part: str, address: str, cache: Path) -> Part:
+    """A part from NIST's zip. Where the server allows it, only the two members of this part are transferred."""
+    if is_url(address):
+        with (
+            suppress(RangeNotSupported),
+            Session() as session,
+            _reading(address),
+            RemoteZip(address, session=session, support_suffix_range=False) as archive,
+        ):
             return _checked(part, *_members(archive, part))
-    except RangeNotSupported:
-        whole = fetch(NIST, cache / "gzip.zip", None)
-        with _dropped_if_wrong([cache / "gzip.zip"], "its zip"), zipfile.ZipFile(whole) as archive:
-            return _checked(part, *_members(archive, part))
-    except (RemoteZipError, *UNREADABLE) as error:
-        raise FetchError(reason(error)) from None
+    kept = cache / "gzip.zip"
+    path = fetch(address, kept, None)
+    with _reading(address, [kept]), zipfile.ZipFile(path) as archive:
+        return _checked(part, *_members(archive, part))
 
 
 def _members(archive: zipfile.ZipFile, part: str) -> Part:

@@ -1,152 +1,156 @@
-"""Fetching files from folders and web addresses: tried in order, resumed, verified, moved into place when whole."""
+"""Fetch files from folders and web addresses, each in turn. Pooch keeps the downloads and checks their hashes."""
 
-import time
 from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
+import pooch
 import requests
-from filelock import FileLock
+from requests.adapters import HTTPAdapter
 from tqdm import tqdm
+from urllib3.exceptions import HTTPError
+from urllib3.util import Retry
 
-from emnist_lines.common.files import sha256, whole
+from emnist_lines.common.errors import NO_ROOM, UserError, one_line
+from emnist_lines.common.files import sha256
 
 TIMEOUT = (10, 30)  # seconds to connect, seconds without a byte
 ATTEMPTS = 4
-BACK_OFF = 1.0  # seconds before the second attempt; doubled for each further one
+BACK_OFF = 1.0  # seconds; the pauses before another request are 0, 2 and 4 times as long (pooch's own: 1, 2, 3 s)
+PASSING = (408, 429, *range(500, 600))  # HTTP statuses that another attempt may not meet
+PROBLEMS = {
+    "Failed to resolve": "no connection, because the name of the host is unknown here",
+    "timed out": "no connection, because no answer came in time",
+    "CERTIFICATE_VERIFY_FAILED": "no secure connection, because the certificate of the host is not trusted here",
+    "Exceeded": "it redirects in a circle",
+    "Invalid URL": "it is not a valid address",
+}
+"""What is wrong, by words in the error of `requests`: one class of it stands for several problems."""
 CHUNK = 1 << 16
-MAX_BYTES = 2 << 30
+MAX_BYTES = 2 << 30  # no file of ours is larger
 
 T = TypeVar("T")
 
 
 class FetchError(Exception):
-    """Why one address could not serve a file."""
+    """An address, and why it could not serve a file."""
 
 
-class Refused(FetchError):
-    """An answer that trying again will not change."""
+class Session(requests.Session):
+    """Requests that return an answer with content or raise a `FetchError`; failures that may pass are tried again."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        retry = Retry(
+            ATTEMPTS - 1, backoff_factor=BACK_OFF, status_forcelist=PASSING, raise_on_status=False, retry_after_max=60
+        )
+        for scheme in ("http://", "https://"):
+            self.mount(scheme, HTTPAdapter(max_retries=retry))
+        self.headers["Accept-Encoding"] = "identity"  # sizes and ranges count the bytes of the file
+
+    def request(self, method: Any, url: Any, *arguments: Any, **options: Any) -> requests.Response:
+        options.update(timeout=TIMEOUT, allow_redirects=True)  # which `head` would switch off
+        try:
+            response = super().request(method, url, *arguments, **options)
+        except (requests.RequestException, HTTPError) as error:
+            raise FetchError(f"{url}: {connection_problem(error)}") from None
+        if not response.ok:
+            raise FetchError(f"{url}: HTTP {response.status_code} {response.reason}")
+        return response
 
 
-def fetch(address: str, cache: Path, expected_sha256: str | None) -> Path:
-    """A local, verified copy of what stands at `address`. Of several processes that want it, one fetches it.
+def is_url(address: str) -> bool:
+    """Whether an address is an http(s) URL."""
+    return address.lower().startswith(("http://", "https://"))
+
+
+def fetch(address: str, kept: Path, expected_sha256: str | None) -> Path:
+    """The path of a complete, verified copy of a file.
+
+    A download goes to a temporary file beside `kept` and is renamed when its hash is right, so that a process that is
+    killed, or a second one that fetches the same file, does no harm.
 
     Args:
-        address: a path (served where it lies) or an http(s) URL (kept under `cache`).
-        cache: where a download is kept; what an earlier try left unfinished there is resumed.
-        expected_sha256: of the whole file, or None when nobody pinned one.
+        address: a path, whose file stays where it is, or an http(s) URL.
+        kept: where a download is kept. A right file that is already there is used; a wrong one is fetched again.
+        expected_sha256: of the file, in hexadecimal, or None for a file without a pinned hash.
 
     Raises:
-        FetchError: the address does not serve the right bytes.
+        FetchError: the address does not serve the right file.
+        UserError: the folder of `kept` cannot be used.
     """
-    if not address.startswith(("http://", "https://")):
-        path = Path(address)
-        if not path.is_file():
-            raise FetchError("no such file")
-        _verify(path, expected_sha256)
-        return path
-    cache.parent.mkdir(parents=True, exist_ok=True)
-    with FileLock(cache.with_name(f".{cache.name}.lock")):
-        return _kept(address, cache, expected_sha256)
-
-
-def _kept(address: str, cache: Path, expected_sha256: str | None) -> Path:
-    if cache.is_file():
-        try:
-            _verify(cache, expected_sha256)
-            return cache
-        except FetchError:
-            cache.unlink()
-    unfinished = cache.with_name(cache.name + ".unfinished")
-    last: Exception | None = None
-    for attempt in range(ATTEMPTS):
-        if attempt:
-            time.sleep(BACK_OFF * 2 ** (attempt - 1))
-        try:
-            _download(address, unfinished)
-            _verify(unfinished, expected_sha256)
-            unfinished.replace(cache)
-            return cache
-        except Refused:
+    if not is_url(address):
+        return _verified(Path(address), expected_sha256)
+    files = pooch.create(
+        kept.parent, "", registry={kept.name: expected_sha256}, urls={kept.name: address}, retry_if_failed=ATTEMPTS - 1
+    )
+    try:
+        return Path(files.fetch(kept.name, downloader=_download))
+    except requests.RequestException as error:
+        raise FetchError(f"{address}: {connection_problem(error)}") from None
+    except ValueError:  # from pooch, about the hash
+        raise FetchError(f"{address}: its SHA-256 is not {expected_sha256}") from None
+    except OSError as error:
+        if error.errno in NO_ROOM:
             raise
-        except (requests.RequestException, FetchError) as error:
-            last = error
-    raise FetchError(f"{_reason(last)} (tried {ATTEMPTS} times)")
+        raise UserError(
+            f"downloads cannot be kept in {kept.parent} ({one_line(error)}); set EMNIST_LINES_CACHE to another folder"
+        ) from None
 
 
-def _download(address: str, unfinished: Path) -> None:
-    """Append to `unfinished` what it lacks; afterwards it has all the bytes that the server announced."""
-    have = unfinished.stat().st_size if unfinished.exists() else 0
-    headers = {"Accept-Encoding": "identity", **({"Range": f"bytes={have}-"} if have else {})}
-    with requests.get(address, stream=True, timeout=TIMEOUT, headers=headers) as response:
-        if response.status_code == 416:  # nothing after what we have: whole, or of another file
-            return
-        if 400 <= response.status_code < 500 and response.status_code not in (408, 429):
-            raise Refused(f"HTTP {response.status_code} {response.reason}")
-        response.raise_for_status()
-        resumed = have > 0 and response.status_code == 206
-        length = response.headers.get("Content-Length")
-        total = None if length is None else int(length) + (have if resumed else 0)
-        if total is not None and total > MAX_BYTES:
-            raise Refused(f"{total} bytes announced, more than any file of ours")
-        with (
-            unfinished.open("ab" if resumed else "wb") as file,
-            tqdm(
-                desc=address.rsplit("/", 1)[-1],
-                total=total,
-                initial=have if resumed else 0,
-                unit="B",
-                unit_scale=True,
-                unit_divisor=1024,
-            ) as bar,
-        ):
+def _verified(path: Path, expected_sha256: str | None) -> Path:
+    try:
+        found = sha256(path)
+    except OSError as error:
+        raise FetchError(f"{path}: {error.strerror}") from None
+    if expected_sha256 not in (None, found):
+        raise FetchError(f"{path}: its SHA-256 is not {expected_sha256}")
+    return path
+
+
+def _download(url: str, output_file: str, _: pooch.Pooch) -> None:
+    """Pooch's downloader: all bytes of an answer, up to `MAX_BYTES`.
+
+    Raises:
+        FetchError: the address does not serve the file; pooch does not try again.
+        requests.RequestException: the connection broke off; pooch tries again.
+    """
+    with Session() as session, session.get(url, stream=True) as response, Path(output_file).open("wb") as file:
+        name, received, announced = url.rpartition("/")[2], 0, response.raw.length_remaining
+        with tqdm(desc=name, total=announced, unit="B", unit_scale=True, unit_divisor=1024) as bar:
             for chunk in response.iter_content(CHUNK):
+                received += len(chunk)
+                if max(received, announced or 0) > MAX_BYTES:
+                    raise FetchError(f"{url}: it has more than {MAX_BYTES} bytes")
                 file.write(chunk)
                 bar.update(len(chunk))
-                if bar.n > MAX_BYTES:
-                    raise Refused("it sends more bytes than any file of ours has")
-            if total is not None and bar.n != total:
-                raise FetchError(f"the connection ended after {bar.n} of {total} bytes")
+    Path(output_file).chmod(0o644)  # pooch's temporary files are private, but people may share a cache
 
 
-def _verify(path: Path, expected: str | None) -> None:
-    if expected is not None and (found := sha256(path)) != expected:
-        if path.name.endswith(".unfinished"):
-            path.unlink()  # never resume wrong bytes
-        raise FetchError(f"its SHA-256 is {found[:12]}…, not {expected[:12]}…")
+def connection_problem(error: Exception) -> str:
+    """Why a request failed, in words for people who do not know `requests` and `urllib3`."""
+    return next((words for mark, words in PROBLEMS.items() if mark in str(error)), "the connection failed")
 
 
-def _reason(error: Exception | None) -> str:
-    if isinstance(error, requests.ConnectTimeout):
-        return f"no connection within {TIMEOUT[0]} s"
-    if isinstance(error, requests.Timeout) or "Read timed out" in str(error):  # the latter in the middle of a body
-        return f"no byte for {TIMEOUT[1]} s"
-    if isinstance(error, requests.TooManyRedirects):
-        return "it redirects in a circle"
-    if isinstance(error, requests.HTTPError):
-        return f"HTTP {error.response.status_code} {error.response.reason}"
-    if isinstance(error, requests.ConnectionError):
-        return "the connection failed"
-    return str(error)
+def first_served(what: str, needed: str, tries: Iterable[Callable[[], T]]) -> T:
+    """The result of the first call in `tries` that raises no `FetchError`.
 
-
-def first_served(what: str, tries: Iterable[tuple[str, Callable[[], T]]]) -> T:
-    """The result of the first of `tries` (address, call) that raises no `FetchError`.
+    Args:
+        what: what is fetched, for messages.
+        needed: the files that a mirror must have for it.
+        tries: calls in order of preference.
 
     Raises:
-        FetchError: all failed; it names each address with its reason.
+        UserError: all failed; it names each address with its reason.
     """
     failures = []
-    for address, call in tries:
+    for attempt in tries:
         try:
-            return call()
+            return attempt()
         except FetchError as error:
-            failures.append(f"{address}: {error}")
-            tqdm.write(f"{what}: not from {address} ({error})")
-    raise FetchError("; ".join(failures))
-
-
-def copy(source: Path, destination: Path) -> None:
-    """Copy a file so that `destination` is either whole or as it was."""
-    with whole(destination) as part:
-        part.write_bytes(source.read_bytes())
+            failures.append(str(error))
+            tqdm.write(f"{what}: not from {error}")
+    raise UserError(
+        f"{what} could not be fetched ({'; '.join(failures)}); "
+        f"set EMNIST_LINES_MIRROR to a folder or address that has {needed}"
+    )
