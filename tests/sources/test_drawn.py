@@ -28,5 +28,5 @@ def test_no_two_are_alike(glyphs: Glyphs) -> None:
 
 
 def test_the_seed_decides(glyphs: Glyphs) -> None:
-    assert np.array_equal(drawn.draw(10, 5).images, drawn.draw(10, 5).images)
-    assert not np.array_equal(drawn.draw(10, 5).images, drawn.draw(10, 6).images)
+    assert np.array_equal(drawn.render_glyphs(10, 5).images, drawn.render_glyphs(10, 5).images)
+    assert not np.array_equal(drawn.render_glyphs(10, 5).images, drawn.render_glyphs(10, 6).images)

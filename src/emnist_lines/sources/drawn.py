@@ -1,7 +1,7 @@
-"""An offline stand-in for EMNIST: Hershey's vector letters, drawn as if by many hands.
+"""An offline stand-in for EMNIST: Hershey's vector letters, rendered as if by many hands.
 
-The letters are those of A. V. Hershey's 1967 repertory (public domain). Each is slanted, stretched, wobbled and drawn
-with a pen of its own width, then blurred and centred in 28×28 as EMNIST's are.
+The letters are those of A. V. Hershey's 1967 repertory (public domain). Each is slanted, stretched, wobbled and
+rendered with a pen of its own width, then blurred and centred in 28×28 as EMNIST's are.
 """
 
 import numpy as np
@@ -14,7 +14,7 @@ from emnist_lines.common.alphabet import CLASSES
 from emnist_lines.common.glyphs import SIZE, Glyphs
 
 FACES = ("futural", "futuram", "rowmans", "rowmand", "scripts", "scriptc", "cursive", "timesr", "timesi")
-FINE = 4  # drawn at this many times the size, then reduced: PIL's lines have hard edges
+FINE = 4  # rendered at this many times the size, then reduced: PIL's lines have hard edges
 CAPITAL = 21.0  # height of a capital in Hershey's units
 CAPITAL_PIXELS = 19.0
 SPACING = 1.0  # units between points of a stroke, close enough for it to wobble smoothly
@@ -22,19 +22,27 @@ SPACING = 1.0  # units between points of a stroke, close enough for it to wobble
 Points = NDArray[np.float64]
 
 
-def draw(per_class: int, seed: int) -> Glyphs:
-    """`per_class` glyphs of each of the 62 classes; the same ones for the same seed."""
+def render_glyphs(per_class: int, seed: int) -> Glyphs:
+    """Glyphs of all 62 classes, the same ones for the same arguments.
+
+    Args:
+        per_class: how many of each class.
+        seed: of their random shapes.
+    """
     faces = [_strokes(face) for face in FACES]
     images = np.empty((len(CLASSES) * per_class, SIZE, SIZE), dtype=np.uint8)
     labels = np.repeat(np.arange(len(CLASSES), dtype=np.uint8), per_class)
     streams = np.random.SeedSequence(seed).spawn(len(CLASSES))
-    with tqdm(desc="drawn glyphs", total=len(images), unit="glyph") as bar:
+    with tqdm(desc="glyphs", total=len(images), unit="glyph") as bar:
         for label, stream in enumerate(streams):
             rng = np.random.default_rng(stream)
             for number in range(label * per_class, (label + 1) * per_class):
-                images[number] = _glyph(faces[rng.integers(len(faces))][label], rng)
+                images[number] = _render(faces[rng.integers(len(faces))][label], rng)
             bar.update(per_class)
-    return Glyphs.collect(images, labels, "drawn", ("all",))
+    return Glyphs.in_order(images, labels, "drawn", ("all",))
+
+
+draw = render_glyphs  # the name that callers still use
 
 
 def _strokes(face: str) -> list[list[Points]]:
@@ -51,7 +59,7 @@ def _dense(stroke: Points) -> Points:
     return np.stack([np.interp(at, along, stroke[:, axis]) for axis in (0, 1)], axis=1)
 
 
-def _glyph(strokes: list[Points], rng: np.random.Generator) -> NDArray[np.uint8]:
+def _render(strokes: list[Points], rng: np.random.Generator) -> NDArray[np.uint8]:
     """(28, 28) uint8: one hand's version of a letter."""
     scale = CAPITAL_PIXELS / CAPITAL * rng.uniform(0.85, 1.12)
     stretch, slant, turn = rng.uniform(0.85, 1.15), rng.normal(0.1, 0.15), rng.normal(0, 0.05)
