@@ -4,6 +4,7 @@ import gzip
 import hashlib
 import io
 import json
+import socket
 import zipfile
 from dataclasses import dataclass
 from pathlib import Path
@@ -139,9 +140,10 @@ def test_all_addresses_failing_is_one_sentence_with_the_ways_on(internet: Intern
     assert message == (
         "EMNIST's test part could not be fetched "
         f"({tmp_path}/nowhere/emnist-byclass/test.json: No such file or directory; "
+        f"{tmp_path}/nowhere/gzip.zip: No such file or directory; "
         f"{internet.site.url}/packed/emnist-byclass/test.json: HTTP 404 Not Found; "
         f"{internet.site.url}/gzip.zip: HTTP 404 Not Found); set EMNIST_LINES_MIRROR to a folder or address "
-        "that has emnist-byclass/test.json and the files that it lists"
+        "that has emnist-byclass/test.json and the pictures that it lists, or NIST's gzip.zip"
     )
     with pytest.raises(UserError, match=r"/brown.zip: HTTP 404.*; set EMNIST_LINES_MIRROR to .* has nltk/brown.zip$"):
         corpus.fetch_brown(tmp_path / "brown.zip", None, internet.cache)
@@ -230,3 +232,51 @@ def test_the_zip_may_lie_elsewhere_and_its_server_may_be_busy(glyphs: Glyphs, in
     internet.site.failures = {"moved.zip": [503, 429]}
     assert np.array_equal(emnist.load(("test",), None, internet.cache).images, glyphs.images)
     assert not (internet.cache / "gzip.zip").exists()
+
+
+@pytest.mark.parametrize("web", [True, False])
+def test_a_mirror_may_have_nist_s_zip(glyphs: Glyphs, internet: Internet, tmp_path: Path, web: bool) -> None:
+    (tmp_path / "mirror").mkdir()
+    (tmp_path / "mirror" / "gzip.zip").write_bytes(nist_zip(glyphs, "train"))
+    with serve(Site.of_folder(tmp_path / "mirror")) as site:
+        loaded = emnist.load(("train",), site.url if web else str(tmp_path / "mirror"), internet.cache)
+    assert np.array_equal(loaded.images, glyphs.images)
+    assert not internet.site.requests
+    with pytest.raises(UserError, match=r"/mirror/gzip.zip: wrong content \(.*no item named 'gzip/emnist-byclass-test"):
+        emnist.load(("test",), str(tmp_path / "mirror"), internet.cache)
+    assert (tmp_path / "mirror" / "gzip.zip").exists()  # only downloads are removed
+
+
+def test_the_picture_that_a_mirror_lacks_is_named(glyphs: Glyphs, internet: Internet, tmp_path: Path) -> None:
+    folder = packed(tmp_path / "mirror", glyphs, "test", columns=10, per_file=300)
+    (folder / "emnist-byclass" / "X_test_300.webp").unlink()
+    with pytest.raises(UserError, match=r"\(/.*/mirror/emnist-byclass/X_test_300.webp: No such file or directory; "):
+        emnist.load(("test",), str(folder), internet.cache)
+
+
+def test_without_a_name_server_the_reason_is_the_connection(
+    internet: Internet, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def unknown(*arguments: object, **options: object) -> None:
+        raise socket.gaierror(socket.EAI_AGAIN, "Temporary failure in name resolution")
+
+    monkeypatch.setenv("NO_PROXY", "*")
+    monkeypatch.setattr(socket, "getaddrinfo", unknown)
+    monkeypatch.setattr(emnist, "PACKED", "https://packed.invalid")
+    monkeypatch.setattr(emnist, "NIST", "https://nist.invalid/gzip.zip")
+    reason = "no connection, because the name of the host is unknown here"
+    with pytest.raises(UserError) as raised:
+        emnist.load(("test",), None, internet.cache)
+    assert f"(https://packed.invalid/emnist-byclass/test.json: {reason}; " in str(raised.value)
+    assert f"; https://nist.invalid/gzip.zip: {reason}); set EMNIST_LINES_MIRROR to " in str(raised.value)
+
+
+def test_at_a_closed_port_the_reason_is_the_connection(internet: Internet, monkeypatch: pytest.MonkeyPatch) -> None:
+    with socket.socket() as closed:
+        closed.bind(("127.0.0.1", 0))
+        address = f"http://127.0.0.1:{closed.getsockname()[1]}"
+        monkeypatch.setattr(emnist, "NIST", f"{address}/gzip.zip")
+        with pytest.raises(UserError) as raised:
+            emnist.load(("test",), address, internet.cache)
+    assert f"({address}/emnist-byclass/test.json: the connection failed; " in str(raised.value)
+    assert str(raised.value).count(f"; {address}/gzip.zip: the connection failed") == 2

@@ -9,12 +9,13 @@ import sys
 import time
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
+from urllib.parse import quote
 
 import pytest
 
 from emnist_lines.common.errors import UserError
 from emnist_lines.sources import fetching
-from emnist_lines.sources.fetching import FetchError, Session, fetch, first_served
+from emnist_lines.sources.fetching import FetchError, Session, fetch, first_served, located
 from tests.servers import Site, serve
 
 CONTENT = bytes(range(256)) * 2000
@@ -191,3 +192,42 @@ def test_the_first_that_serves_wins_and_all_reasons_are_told() -> None:
     assert str(raised.value) == (
         "it could not be fetched (a: closed; b: closed); set EMNIST_LINES_MIRROR to a folder or address that has file"
     )
+
+
+@pytest.mark.parametrize(
+    "mirror",
+    [
+        "{folder}",
+        "{folder}/",
+        "~/my mirror",
+        "my mirror",
+        "./my mirror/",
+        "file://{folder}",
+        "file:{folder}",
+        "FILE://localhost{folder}",
+        "file:///{quoted}",
+        "file://~/my%20mirror",
+    ],
+)
+def test_a_folder_may_be_written_in_many_ways(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, mirror: str) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "my mirror" / "nltk").mkdir(parents=True)
+    (tmp_path / "my mirror" / "nltk" / "brown.zip").write_bytes(CONTENT)
+    folder = str(tmp_path / "my mirror")
+    address = located(mirror.format(folder=folder, quoted=quote(folder.lstrip("/"))), "nltk/brown.zip")
+    assert address == f"{folder}/nltk/brown.zip"
+    assert fetch(address, tmp_path / "cache", SHA256).read_bytes() == CONTENT
+
+
+def test_a_mirror_on_the_web_may_end_in_a_slash(tmp_path: Path) -> None:
+    with serve(Site({"mirror/nltk/brown.zip": CONTENT})) as site:
+        for number, mirror in enumerate((f"{site.url}/mirror", f"{site.url.upper()}/mirror/")):
+            address = located(mirror, "nltk/brown.zip")
+            assert fetch(address, tmp_path / str(number), SHA256).read_bytes() == CONTENT
+
+
+@pytest.mark.parametrize("mirror", ["s3://bucket/mirror", "ftp://host/mirror", "~nobody-of-this-name/mirror"])
+def test_a_mirror_that_cannot_be_read_is_one_sentence(mirror: str) -> None:
+    with pytest.raises(UserError, match=rf"^EMNIST_LINES_MIRROR is '{mirror}' \(.*\); set it to a folder or an http"):
+        located(mirror, "nltk/brown.zip")

@@ -7,7 +7,7 @@ from importlib import resources
 from pathlib import Path
 
 from emnist_lines.common.files import atomic_write
-from emnist_lines.sources.fetching import fetch, first_served
+from emnist_lines.sources.fetching import fetch, first_served, located
 
 BROWN_URL = "https://raw.githubusercontent.com/nltk/nltk_data/gh-pages/packages/corpora/brown.zip"
 BROWN_SHA256 = "9b275f9b3b95d7bd66ccfb7cd259f445a13bbe5d1f4107aba09fd3e8364bafa6"
@@ -18,15 +18,14 @@ def fetch_brown(destination: Path, mirror: str | None, cache: Path) -> None:
 
     Args:
         destination: a zip of documents; it is replaced.
-        mirror: a folder or base URL that is tried first. It has `nltk/brown.zip`.
+        mirror: a folder or base URL that is tried first, for its `nltk/brown.zip`.
         cache: the folder that keeps the download.
 
     Raises:
         UserError: no address serves it.
     """
-    addresses = [f"{mirror.rstrip('/')}/nltk/brown.zip"] if mirror else []
-    kept = cache / "nltk" / "brown.zip"
-    tries = [partial(fetch, address, kept, BROWN_SHA256) for address in [*addresses, BROWN_URL]]
+    addresses = ([located(mirror, "nltk/brown.zip")] if mirror else []) + [BROWN_URL]
+    tries = [partial(fetch, address, cache / "nltk" / "brown.zip", BROWN_SHA256) for address in addresses]
     found = first_served("the Brown corpus", "nltk/brown.zip", tries)
     with atomic_write(destination) as part:
         shutil.copyfile(found, part)

@@ -20,7 +20,7 @@ from urllib3.exceptions import HTTPError
 from emnist_lines.common.alphabet import CLASSES
 from emnist_lines.common.errors import DAMAGED, one_line
 from emnist_lines.common.glyphs import SIZE, Glyphs
-from emnist_lines.sources.fetching import FetchError, Session, connection_problem, fetch, first_served, is_url
+from emnist_lines.sources.fetching import FetchError, Session, connection_problem, fetch, first_served, is_url, located
 
 PACKED = "https://raw.githubusercontent.com/0r4nd/emnist-packed/0f121efc642634809af4f2f443b70152f71b9a51"
 NIST = "https://biometrics.nist.gov/cs_links/EMNIST/gzip.zip"
@@ -50,7 +50,8 @@ def load(parts: tuple[str, ...], mirror: str | None, cache: Path) -> Glyphs:
 
     Args:
         parts: train, test or both.
-        mirror: a folder or base URL that is tried first. It has `emnist-byclass/test.json` and so on.
+        mirror: a folder or base URL that is tried first, for packed tiles in `emnist-byclass/`, then for NIST's
+            `gzip.zip`.
         cache: the folder that keeps downloads.
 
     Raises:
@@ -62,9 +63,12 @@ def load(parts: tuple[str, ...], mirror: str | None, cache: Path) -> Glyphs:
 
 
 def _load(part: str, mirror: str | None, cache: Path) -> Part:
-    tries = [partial(_packed, part, base, cache) for base in (mirror, PACKED) if base]
-    tries.append(partial(_zipped, part, NIST, cache))
-    return first_served(f"EMNIST's {part} part", f"emnist-byclass/{part}.json and the files that it lists", tries)
+    tries = [partial(_packed, part, f"{PACKED}/emnist-byclass", cache), partial(_zipped, part, NIST, cache)]
+    if mirror:
+        packed, zipped = located(mirror, "emnist-byclass"), located(mirror, "gzip.zip")
+        tries = [partial(_packed, part, packed, cache), partial(_zipped, part, zipped, cache), *tries]
+    needed = f"emnist-byclass/{part}.json and the pictures that it lists, or NIST's gzip.zip"
+    return first_served(f"EMNIST's {part} part", needed, tries)
 
 
 def _checked(part: str, images: NDArray[np.uint8], labels: NDArray[np.uint8]) -> Part:
@@ -84,9 +88,8 @@ def _checked(part: str, images: NDArray[np.uint8], labels: NDArray[np.uint8]) ->
     return glyphs.images, glyphs.labels
 
 
-def _packed(part: str, base: str, cache: Path) -> Part:
-    """A part from grids of tiles (`X_*.webp`) and their list (`test.json`)."""
-    folder = f"{base.rstrip('/')}/emnist-byclass"
+def _packed(part: str, folder: str, cache: Path) -> Part:
+    """A part from a folder, or its URL, of grids of tiles (`X_*.webp`) and their list (`test.json`)."""
     unpinned: list[Path] = []
 
     def fetched(name: str) -> Path:

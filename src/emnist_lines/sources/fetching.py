@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any, TypeVar
+from urllib.parse import unquote
 
 import pooch
 import requests
@@ -62,6 +63,34 @@ class Session(requests.Session):
 def is_url(address: str) -> bool:
     """Whether an address is an http(s) URL."""
     return address.lower().startswith(("http://", "https://"))
+
+
+def located(mirror: str, name: str) -> str:
+    """The address of a file in a mirror.
+
+    Args:
+        mirror: a folder (`~` and relative ones too), a `file:` URL, or the http(s) URL above `name`.
+        name: the path of the file in the mirror.
+
+    Returns:
+        An absolute path or an http(s) URL.
+
+    Raises:
+        UserError: the mirror is something else.
+    """
+    if is_url(mirror):
+        return f"{mirror.rstrip('/')}/{name}"
+    folder = mirror
+    if mirror.lower().startswith("file:"):
+        folder = unquote(mirror[len("file:") :]).removeprefix("//").removeprefix("localhost")
+    try:
+        if "://" in folder:
+            raise RuntimeError("only folders, file: and http(s) addresses can be read")
+        return str(Path(folder).expanduser().absolute() / name)
+    except RuntimeError as error:  # also from `expanduser`, about an unknown user
+        raise UserError(
+            f"EMNIST_LINES_MIRROR is {mirror!r} ({error}); set it to a folder or an http(s) address"
+        ) from None
 
 
 def fetch(address: str, kept: Path, expected_sha256: str | None) -> Path:
