@@ -4,10 +4,9 @@ Errors are those of greedy decoding in `metrics/predictions.csv`, aligned with t
 glyphs' part trains the classifier of `benchmarks.classifier`, which takes some minutes.
 """
 
-import json
 from collections import Counter
-from collections.abc import Callable
-from itertools import pairwise
+from collections.abc import Callable, Mapping
+from itertools import pairwise, zip_longest
 from pathlib import Path
 from typing import Any
 
@@ -17,17 +16,19 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from benchmarks import classifier
-from benchmarks.material import material
-from emnist_lines.common import params
+from benchmarks.material import LINES, material, require
+from benchmarks.parameters import load_all
+from benchmarks.tables import markdown, write
 from emnist_lines.common.alphabet import CLASSES
-from emnist_lines.common.errors import UserError, run
-from emnist_lines.common.files import whole
-from emnist_lines.evaluation import breakdowns as analysis
-from emnist_lines.network.metrics import edit_distance
+from emnist_lines.common.errors import run
+from emnist_lines.evaluation import breakdowns
+from emnist_lines.evaluation.alignment import align_all
+from emnist_lines.evaluation.rates import edits
+from emnist_lines.lines.line_file import read_lines
 from emnist_lines.synthesis import synthesize as synthesis
 
 PAGE, FIGURES = Path("docs/accuracy.md"), Path(__file__).parent / "accuracy.json"
-PREDICTIONS, LINES = Path("metrics/predictions.csv"), Path("data/lines.h5")
+PREDICTIONS = Path("metrics/predictions.csv")
 ALIKE = {
     "as it is": "",
     "upper and lower case": "".join(a + a.lower() + " " for a in CLASSES if a.isupper()),
@@ -38,67 +39,76 @@ ALIKE = {
     + "0Oo 1IiLl 5Ss 2Zz",
 }
 """What is taken for the same character: groups, apart by spaces."""
-PLACES = [0, 1, 2, 5, 10, 20, 30]
-OVERLAPS = [0, 0.08, 0.16, 0.25, 0.34]
+PLACES = {"1": (0, 1), "2": (1, 2), "3 to 5": (2, 5), "6 to 10": (5, 10), "11 to 20": (10, 20), "21 to 30": (20, 30)}
+OVERLAPS = {f"{low} to {high}": (low, high) for low, high in pairwise([0, 0.08, 0.16, 0.25, 0.34])}
 FREQUENT = 20
+"""Rows of the longest tables; and how often a character has to occur to be in one."""
 
 
 def folded(groups: str) -> Callable[[str], str]:
     """A function that writes one character for all that are alike."""
-    same = {character: group[0] for group in groups.split() for character in group}
-    return lambda written: "".join(same.get(character, character) for character in written)
+    table = str.maketrans({character: group[0] for group in groups.split() for character in group})
+    return lambda text: text.translate(table)
 
 
-def by_overlap(frame: pd.DataFrame, overlaps: NDArray[np.float32]) -> list[dict[str, Any]]:
-    """CER of the lines whose overlap lies from each edge of `OVERLAPS` to the next."""
+def cer_by(
+    values: Any, groups: Mapping[str, tuple[float, float]], counts: pd.DataFrame, of: str
+) -> list[dict[str, Any]]:
+    """CER of groups.
+
+    Args:
+        values: (N,) what decides about the group.
+        groups: names, each with the least value and the one from which on the next group takes over.
+        counts: N rows with the columns characters and edits.
+        of: the column that is told beside the CER.
+    """
     rows = []
-    for low, high in pairwise(OVERLAPS):
-        chosen = frame[(overlaps >= low) & (overlaps < high)]
-        characters, edits = int(chosen["length"].sum()), int(chosen["edits"].sum())
-        rows.append({"name": f"{low} to {high}", "lines": len(chosen), "cer": round(edits / max(characters, 1), 4)})
+    for name, (low, high) in groups.items():
+        total = counts[(values >= low) & (values < high)].sum()
+        cer = round(float(total["edits"] / max(total["characters"], 1)), 4)
+        rows.append({"name": name, of: int(total[of]), "cer": cer})
     return rows
 
 
-def reading(frame: pd.DataFrame, overlaps: NDArray[np.float32]) -> dict[str, Any]:
-    """All figures that need no training."""
-    errors = analysis.errors(frame)
-    kinds = Counter(error.kind for error in errors)
-    places = np.array([error.place for error in errors])
-    reached = np.array([place for length in frame["length"] for place in range(length)])
-    total, characters = int(frame["length"].sum()), analysis.by_character(frame)
-    several = frame["length"].to_numpy() > 1  # a single character overlaps with none
+def line_figures(frame: pd.DataFrame, overlaps: NDArray[np.float32]) -> dict[str, Any]:
+    """All figures that need no training.
+
+    Args:
+        frame: as `predict.predict` returns it.
+        overlaps: (N,) mean share of a glyph that the next one covers, in each line.
+    """
+    steps = align_all(frame)
+    wrong, written = steps["kind"] != "equal", steps["written"] != ""
+    several = (frame["length"] > 1).to_numpy()  # a single character overlaps with none
+    total = int(frame["length"].sum())
     alike = []
     for name, groups in ALIKE.items():
         fold = folded(groups)
-        edits = sum(edit_distance(fold(p), fold(t)) for p, t in zip(frame["prediction"], frame["text"], strict=True))
-        alike.append({"name": name, "cer": round(edits / total, 4)})
-    by_place = []
-    for low, high in pairwise(PLACES):
-        there = int(((reached >= low) & (reached < high)).sum())
-        edits = int(((places >= low) & (places < high)).sum())
-        name = f"{low + 1}" if high == low + 1 else f"{low + 1} to {high}"
-        by_place.append({"name": name, "characters": there, "cer": round(edits / max(there, 1), 4)})
+        left = int(edits(frame["prediction"].map(fold), frame["text"].map(fold)).sum())
+        alike.append({"name": name, "cer": round(left / total, 4)})
+    lines = pd.DataFrame({"lines": 1, "characters": frame["length"], "edits": frame["edits"]})
+    characters = pd.DataFrame({"characters": written, "edits": wrong})
+    rates = breakdowns.by_character(steps).sort_values("rate", ascending=False, kind="stable")
     return {
         "lines": len(frame),
         "characters": total,
-        "errors": len(errors),
-        "kinds": dict(kinds),
-        "swaps": analysis.confusions(frame, FREQUENT).to_dict("records"),
-        "by_character": characters.sort_values("rate", ascending=False, kind="stable").to_dict("records"),
+        "errors": int(wrong.sum()),
+        "kinds": steps.loc[wrong, "kind"].value_counts().to_dict(),
+        "confusions": breakdowns.confusions(steps, FREQUENT).to_dict("records"),
+        "by_character": rates.to_dict("records"),
         "alike": alike,
-        "by_length": analysis.by_length(frame).rename(columns={"characters": "name"}).to_dict("records"),
-        "by_overlap": by_overlap(frame[several], overlaps[several]),
-        "by_place": by_place,
+        "by_length": breakdowns.by_length(frame).rename(columns={"characters": "name"}).to_dict("records"),
+        "by_overlap": cer_by(overlaps[several], OVERLAPS, lines[several], "lines"),
+        "by_place": cer_by(steps["place"], PLACES, characters, "characters"),
     }
 
 
 def single_glyphs() -> dict[str, Any]:
-    """How many characters of the test lines the classifier reads on their own."""
-    values = params.load(Path("params.yaml")).synthesize
+    """How many characters of the test lines the classifier recognizes on their own."""
+    values = load_all().synthesize
     composers = synthesis.composers(*material(), values)
     table = classifier.confusions(composers["train"], composers["test"], values.train_variation)
-    with h5py.File(LINES) as file:
-        written = Counter(b"".join(file["test/texts"][:].tolist()).decode())
+    written = Counter("".join(read_lines(LINES, "test").texts))
     counts = np.array([written[c] for c in CLASSES])
     shares = counts / counts.sum()
     accuracy = []
@@ -111,109 +121,72 @@ def single_glyphs() -> dict[str, Any]:
 
 def page(figures: dict[str, Any]) -> str:
     """The page in Markdown."""
-    total, alike = figures["characters"], {row["name"]: row["cer"] for row in figures["alike"]}
+    alike = {row["name"]: row["cer"] for row in figures["alike"]}
     single = {row["name"]: row["accuracy"] for row in figures["single"]["accuracy"]}
     kinds = figures["kinds"]
-    whole_cer, cased, folded_all = alike["as it is"], alike["upper and lower case"], alike["all of these"]
+    cer, cased, folded_all = alike["as it is"], alike["upper and lower case"], alike["all of these"]
     blind = 1 - single["as it is"]
-    swaps = figures["swaps"]
-    half = -(-len(swaps) // 2)
-    rows = [[_swap(row) for row in swaps[start : half + start]] for start in (0, half)]
-    worst = [row for row in figures["by_character"] if row["count"] >= 20][:FREQUENT]
+    pairs = [(f"`{row['confusion']}`", f"{row['count']} of {row['of']}") for row in figures["confusions"]]
+    half = -(-len(pairs) // 2)
+    beside = zip_longest(pairs[:half], pairs[half:], fillvalue=("", ""))
+    worst = [row for row in figures["by_character"] if row["count"] >= FREQUENT][:FREQUENT]
     out = [
         "# Where it still errs",
-        "",
-        f"Greedy decoding of the {figures['lines']:,} default test lines: {figures['errors']:,} errors in {total:,} "
-        f"characters (CER {whole_cer:.4f}), of which {kinds.get('replace', 0):,} are another character, "
-        f"{kinds.get('delete', 0):,} missing ones and {kinds.get('insert', 0):,} invented ones. "
+        "This page answers which errors the released model still makes, and what a character's ink alone can tell.",
+        f"Greedy decoding of the {figures['lines']:,} default test lines: {figures['errors']:,} errors in "
+        f"{figures['characters']:,} characters (CER {cer:.4f}), of which {kinds.get('replace', 0):,} are another "
+        f"character, {kinds.get('delete', 0):,} missing ones and {kinds.get('insert', 0):,} invented ones. "
         "Written by `python -m benchmarks.accuracy` from `metrics/predictions.csv`.",
-        "",
         "## Most frequent confusions",
-        "",
-        "| text → read | count | | text → read | count |",
-        "|---|---|---|---|---|",
-        *[f"| {a} | | {b} |" for a, b in zip(rows[0], rows[1] + ["| "] * (half - len(rows[1])), strict=True)],
-        "",
+        markdown(
+            ["text → prediction", "count", "", "text → prediction", "count"],
+            [[*one, "", *other] for one, other in beside],
+        ),
         "## Case, and characters that look alike",
-        "",
         "EMNIST scales every character to the same box, so size is lost: `c` and `C` differ by nothing but the words "
         "around them. CER when such characters count as the same:",
-        "",
-        *_table(
+        markdown(
             ["counted as the same", "CER", "share of all errors that goes"],
-            [[row["name"], f"{row['cer']:.4f}", f"{1 - row['cer'] / whole_cer:.0%}"] for row in figures["alike"]],
+            [[name, f"{left:.4f}", f"{1 - left / cer:.0%}"] for name, left in alike.items()],
         ),
-        "",
-        f"So {1 - cased / whole_cer:.0%} of the error is case, and {folded_all / whole_cer:.0%} is left when all of "
-        "these groups are one.",
-        "",
+        f"So {1 - cased / cer:.0%} of the error is case, and {folded_all / cer:.0%} is left when all of these groups "
+        "are one.",
         "## What a single glyph can tell",
-        "",
         f"A CNN of its own, trained on the train glyphs (varied, and as often as the text needs each), names "
         f"{single['as it is']:.1%} of the characters of the test lines right when it sees each alone (its accuracy on "
         f"the {figures['single']['glyphs']:,} test glyphs, each class weighted by its frequency in the lines). The "
-        f"reader of lines errs at {whole_cer:.1%} where the classifier errs at {blind:.1%}: the words around a "
-        f"character settle {1 - whole_cer / blind:.0%} of what its ink leaves open.",
-        "",
-        *_table(
-            ["counted as the same", "right, glyph by glyph", "reader of lines"],
-            [
-                [row["name"], f"{row['accuracy']:.1%}", f"{1 - alike[row['name']]:.1%}"]
-                for row in figures["single"]["accuracy"]
-            ],
+        f"recognizer of lines errs at {cer:.1%} where the classifier errs at {blind:.1%}: the words around a "
+        f"character settle {1 - cer / blind:.0%} of what its ink leaves open.",
+        markdown(
+            ["counted as the same", "right, glyph by glyph", "recognizer of lines"],
+            [[name, f"{accuracy:.1%}", f"{1 - alike[name]:.1%}"] for name, accuracy in single.items()],
         ),
-        "",
         "## By character",
-        "",
-        "The characters that are misread most often, of those that occur 20 times or more:",
-        "",
-        *_table(
+        f"The characters that are taken for others or missed most often, of those that occur {FREQUENT} times or more:",
+        markdown(
             ["character", "occurs", "wrong", "share"],
-            [[_code(row["character"]), str(row["count"]), str(row["wrong"]), f"{row['rate']:.1%}"] for row in worst],
+            [[f"`{row['character']}`", f"{row['count']}", f"{row['wrong']}", f"{row['rate']:.1%}"] for row in worst],
         ),
-        "",
         "## By length, overlap and place",
-        "",
-        *_table(["characters of the line", "lines", "CER"], [_cells(row, "lines") for row in figures["by_length"]]),
-        "",
-        *_table(
-            ["share of a glyph under the next", "lines", "CER"], [_cells(row, "lines") for row in figures["by_overlap"]]
-        ),
-        "",
-        *_table(["place in the line", "characters", "CER"], [_cells(row, "characters") for row in figures["by_place"]]),
+        _groups("characters of the line", "lines", figures["by_length"]),
+        _groups("share of a glyph under the next", "lines", figures["by_overlap"]),
+        _groups("place in the line", "characters", figures["by_place"]),
     ]
-    return "\n".join(out) + "\n"
+    return "\n\n".join(out) + "\n"
 
 
-def _swap(row: dict[str, Any]) -> str:
-    return f"{_code(row['confusion'])} | {row['count']} of {row['of']}"
-
-
-def _code(text: str) -> str:
-    return f"`{text}`"
-
-
-def _cells(row: dict[str, Any], count: str) -> list[str]:
-    return [row["name"].strip(), f"{row[count]:,}", f"{row['cer']:.4f}"]
-
-
-def _table(head: list[str], rows: list[list[str]]) -> list[str]:
-    return [f"| {' | '.join(cells)} |" for cells in [head, ["---"] * len(head), *rows]]
+def _groups(title: str, of: str, rows: list[dict[str, Any]]) -> str:
+    """The table of a `cer_by`."""
+    return markdown([title, of, "CER"], [[row["name"].strip(), f"{row[of]:,}", f"{row['cer']:.4f}"] for row in rows])
 
 
 def main() -> None:
-    missing = [str(path) for path in (PREDICTIONS, LINES) if not path.is_file()]
-    if missing:
-        raise UserError(f"{', '.join(missing)} missing; make them with `make repro`")
+    require(PREDICTIONS, LINES)
     frame = pd.read_csv(PREDICTIONS, keep_default_na=False)
     with h5py.File(LINES) as file:
         overlaps = file["test/overlaps"][:]
-    figures = {**reading(frame, overlaps), "single": single_glyphs()}
-    with whole(FIGURES) as part:
-        part.write_text(json.dumps(figures, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
-    PAGE.parent.mkdir(exist_ok=True)
-    with whole(PAGE) as part:
-        part.write_text(page(figures), encoding="utf-8")
+    figures = {**line_figures(frame, overlaps), "single": single_glyphs()}
+    write(figures, FIGURES, page(figures), PAGE)
 
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
-"""A reader of single glyphs: what can be told without the characters around.
+"""A classifier of single glyphs: what can be told without the characters around.
 
-A small CNN learns the train glyphs, drawn as often as the text needs each class and varied as in the lines; the test
-glyphs' accuracy, weighted by the classes' frequency in the test lines, is how many of their characters are readable on
+A small CNN learns the train glyphs, sampled as often as the text needs each class and varied as in the lines; the test
+glyphs' accuracy, weighted by the classes' frequency in the test lines, is how many of their characters can be told on
 their own.
 """
 
@@ -18,9 +18,9 @@ from torch.utils.data import DataLoader, Dataset, default_collate
 
 from emnist_lines.common.alphabet import CLASSES
 from emnist_lines.common.glyphs import SIZE
-from emnist_lines.common.params import Variation
 from emnist_lines.synthesis import variation
 from emnist_lines.synthesis.composer import Composer
+from emnist_lines.synthesis.config import VariationConfig
 
 BATCH = 128
 EPOCH = 80_000
@@ -65,11 +65,11 @@ class Classifier(pl.LightningModule):
 
 
 @dataclass
-class Drawn(Dataset[tuple[Tensor, Tensor]]):
-    """Train glyphs drawn anew each time: classes as often as in the text, each glyph varied."""
+class SampledGlyphs(Dataset[tuple[Tensor, Tensor]]):
+    """Train glyphs (784,) uint8 and labels, sampled anew each time: classes as often as in the text, glyphs varied."""
 
     composer: Composer
-    varied: Variation
+    varied: VariationConfig
     rng: np.random.Generator
 
     def __post_init__(self) -> None:
@@ -80,10 +80,9 @@ class Drawn(Dataset[tuple[Tensor, Tensor]]):
 
     def __getitems__(self, indices: list[int]) -> list[tuple[Tensor, Tensor]]:
         labels = self.rng.choice(len(CLASSES), len(indices), p=self.shares)
-        chosen = self.composer.offsets[labels] + (self.rng.random(len(labels)) * self.composer.counts[labels]).astype(
-            int
-        )
-        ink = variation.vary(self.composer.ink[chosen], variation.draw((len(labels),), self.varied, self.rng))
+        within = (self.rng.random(len(labels)) * self.composer.counts[labels]).astype(np.int64)
+        chosen = self.composer.offsets[labels] + within
+        ink = variation.vary(self.composer.ink[chosen], variation.sample_amounts((len(labels),), self.varied, self.rng))
         return list(zip(torch.from_numpy(ink), torch.from_numpy(labels), strict=True))
 
 
@@ -93,16 +92,16 @@ def frequencies(classes: NDArray[np.uint8]) -> NDArray[np.float64]:
     return counts / counts.sum()
 
 
-def confusions(train: Composer, test: Composer, varied: Variation) -> NDArray[np.float64]:
-    """(62, 62): for each class of test glyphs, the share that is read as each class."""
+def confusions(train: Composer, test: Composer, varied: VariationConfig) -> NDArray[np.float64]:
+    """(62, 62): for each class of test glyphs, the share that is taken for each class."""
     pl.seed_everything(0, verbose=False)
-    batches = DataLoader(Drawn(train, varied, np.random.default_rng(0)), BATCH, collate_fn=default_collate)
+    batches = DataLoader(SampledGlyphs(train, varied, np.random.default_rng(0)), BATCH, collate_fn=default_collate)
     learner = Classifier(EPOCHS * len(batches))
     trainer = pl.Trainer(max_epochs=EPOCHS, logger=False, enable_checkpointing=False, precision="bf16-mixed")
     trainer.fit(learner, batches)
     found = trainer.predict(learner, DataLoader(torch.from_numpy(test.ink[:-1]), 1000))  # type: ignore[arg-type]
-    read = torch.cat([batch for batch in found or [] if isinstance(batch, torch.Tensor)])
+    predicted = torch.cat([batch for batch in found or [] if isinstance(batch, torch.Tensor)])
     labels = np.repeat(np.arange(len(CLASSES)), test.counts[:-1])
     table = np.zeros((len(CLASSES), len(CLASSES)))
-    np.add.at(table, (labels, read.numpy()), 1)
+    np.add.at(table, (labels, predicted.numpy()), 1)
     return table / table.sum(axis=1, keepdims=True)

@@ -1,40 +1,36 @@
 """What each part of the recipe is worth: `python -m benchmarks.evidence`.
 
-Each row is a training of its own, of the same number of lines, read on the default test lines. Rows that are measured
-already are kept: `evidence.json` is written after each, and a stopped run goes on with the next row. `evidence.md` is
-the table. Named rows can be shared among processes of one thread each, which on few cores is quicker than one process
-of many: `OMP_NUM_THREADS=1 python -m benchmarks.evidence ours no_ctc &`, and so on.
+Each row is a training of its own, of the same number of lines, evaluated on the default test lines. Rows that are
+measured already are kept: `evidence.json` is written after each, and a stopped run goes on with the next row.
+`evidence.md` is the table. Named rows can be shared among processes of one thread each, which on few cores is quicker
+than one process of many: `OMP_NUM_THREADS=1 python -m benchmarks.evidence ours no_ctc &`, and so on.
 """
 
 import argparse
-import copy
 import json
 import tempfile
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import h5py
 import numpy as np
-import yaml
 
-from benchmarks.material import UNVARIED, material
-from emnist_lines.common import params
+from benchmarks.material import CORPUS, GLYPHS, LINES, MODEL, UNVARIED, material, require
+from benchmarks.parameters import Params, load_all
+from benchmarks.tables import markdown, write
 from emnist_lines.common.errors import UserError, run
-from emnist_lines.common.files import whole
-from emnist_lines.common.params import Params, build
 from emnist_lines.evaluation.predict import evaluate
 from emnist_lines.lines.dataset import LinesDataset
 from emnist_lines.lines.line_file import sha256_of_all
 from emnist_lines.synthesis import synthesize as synthesis
-from emnist_lines.training import fit as training
+from emnist_lines.training.fit import fit
 
 FOLDER = Path(__file__).parent
-LINES, MODEL = Path("data/lines.h5"), Path("models/line_cnn_transformer.safetensors")
 EPOCHS, MORE_EPOCHS, EPOCH_LINES = 5, 10, 10_000
 STEPS = 31
 """Tokens that a network without `<E>` always writes."""
-AS_THEY_ARE = {"synthesize.train_variation": asdict(UNVARIED)}
+AS_THEY_ARE = {"synthesize.train_variation": UNVARIED}
 SAME_LINES = {"synthesize.num_train": EPOCH_LINES, "train.lines_per_epoch": None}
 LAB_TRAINING = {"train.optimizer": "adam", "train.weight_decay": 0, "train.schedule": "constant"}
 LAB: dict[str, Any] = {
@@ -66,7 +62,7 @@ class Row:
         title: what it is, in the table.
         changes: the parameters in which it differs from the default ones (and from the shared budget).
         epochs: its budget, `EPOCH_LINES` lines each.
-        own_lines: whether it is read on its own val lines too.
+        own_lines: whether it is evaluated on its own val lines too.
     """
 
     title: str
@@ -83,7 +79,7 @@ class Row:
             "train.lines_per_epoch": EPOCH_LINES,
             "train.warmup_fraction": 0.1,
             "train.validate_every": self.epochs,
-            "evaluate.joint_beam": 0,
+            "evaluate.beam_width": 0,
         }
 
 
@@ -118,33 +114,36 @@ ROWS = {
 RELEASED = (
     ("test", "greedy", "greedy decoding of the default test lines"),
     ("test", "ctc", "… the CTC head alone"),
-    ("test", "joint", "… beam search on both heads' scores"),
+    ("test", "beam", "… beam search on both heads' scores"),
     ("seen", "greedy", "greedy decoding of new lines of the train glyphs and documents, as the lab validated"),
 )
 
 
 def values_of(row: Row) -> Params:
     """The row's parameters: the repository's own, the budget, the row's changes."""
-    content = yaml.safe_load(Path("params.yaml").read_text(encoding="utf-8"))
+    params = load_all()
+    sections: dict[str, dict[str, Any]] = {}
     for key, value in {**row.budget(), **row.changes}.items():
         section, name = key.split(".")
-        content[section][name] = copy.deepcopy(value)
-    return build(Params, content)
+        sections.setdefault(section, {})[name] = value
+    return params.replace(**{name: getattr(params, name).replace(**changes) for name, changes in sections.items()})
 
 
 def measure(row: Row, folder: Path) -> dict[str, Any]:
-    """Compose the row's lines, train on them, read the default test lines."""
+    """Compose the row's lines, train on them, evaluate on the default test lines."""
     values = values_of(row)
-    lines, model = folder / "lines.h5", folder / "model.safetensors"
+    lines, model, live = folder / "lines.h5", folder / "model.safetensors", folder / "live"
     synthesis.synthesize(*material(), values.synthesize, lines, processes=2)
-    training.train(values, lines, sha256_of_all(lines), folder / "checkpoints", folder / "live", model)
-    figures, _, _ = evaluate(model, LINES, values.evaluate, values.machine)
-    history = json.loads((folder / "live" / "metrics.json").read_text(encoding="utf-8"))
+    hashed, checkpoints = sha256_of_all(lines), folder / "checkpoints"
+    fit(values.model, values.train, values.machine, lines, hashed, checkpoints, live, model)
+    figures, _, _ = evaluate(model, LINES, "test", values.evaluate, values.machine)
+    history = json.loads((live / "metrics.json").read_text(encoding="utf-8"))
     found = {"minutes": round(history["best"]["minutes"], 1), **_short(figures)}
     if "ctc" in figures:
         found["ctc"] = _short(figures["ctc"])
     if row.own_lines:
-        found["own_val"] = {"cer_per_line": round(_val_cer_per_line(model, lines, values), 5)}
+        own, _, _ = evaluate(model, lines, "val", values.evaluate, values.machine)
+        found["own_val"] = {"cer_per_line": own["cer_per_line"]}
     return found
 
 
@@ -153,33 +152,24 @@ def measure_released(folder: Path) -> dict[str, Any]:
 
     The latter is what the lab's validation lines were to its model.
     """
-    values = params.load(Path("params.yaml"))
-    unvaried = replace(values.synthesize, train_variation=UNVARIED)
+    values = load_all()
+    unvaried = values.synthesize.replace(train_variation=UNVARIED)
     composer = synthesis.composers(*material(), unvaried)["train"]
     seen = folder / "seen.h5"
     with h5py.File(LINES) as default, h5py.File(seen, "w") as file:
         file.attrs.update(default.attrs)
         tasks = synthesis.blocks(len(default["test/texts"]), "test", values.synthesize.seed + 1)  # no train line
-        synthesis.fill(file.create_group("test"), composer, tasks, seen, processes=1)
+        synthesis.fill(file.create_group("train"), composer, tasks, seen, processes=1)
     found: dict[str, Any] = {}
-    for name, lines in (("test", LINES), ("seen", seen)):
-        figures, _, _ = evaluate(MODEL, lines, values.evaluate, values.machine)
-        found[name] = {"greedy": _short(figures), **{how: _short(figures[how]) for how in ("ctc", "joint")}}
+    for name, lines, split in (("test", LINES, "test"), ("seen", seen, "train")):
+        figures, _, _ = evaluate(MODEL, lines, split, values.evaluate, values.machine)
+        found[name] = {"greedy": _short(figures), **{how: _short(figures[how]) for how in ("ctc", "beam")}}
     return found
 
 
 def _short(figures: dict[str, Any]) -> dict[str, Any]:
     names = ("cer", "cer_per_line")
     return {**{n: figures[n] for n in names}, "interval": {n: figures["interval"][n] for n in names}}
-
-
-def _val_cer_per_line(model: Path, lines: Path, values: Params) -> float:
-    """The val lines, read as if they were the test lines."""
-    with h5py.File(lines, "r+") as file:
-        file.move("test", "set_aside")
-        file.move("val", "test")
-    figures, _, _ = evaluate(model, lines, values.evaluate, values.machine)
-    return float(figures["cer_per_line"])
 
 
 def floor() -> float:
@@ -191,36 +181,37 @@ def floor() -> float:
 def table(results: dict[str, Any]) -> str:
     """The results in Markdown."""
     rows = results["rows"]
-    out = ["| | CER | 95% | CER per line | of the CTC head alone |", "|---|---|---|---|---|"]
+    cells = []
     for name, row in ROWS.items():
-        if name not in rows:
-            continue
-        found = rows[name]
-        low, high = found["interval"]["cer"]
-        ctc = f"{found['ctc']['cer']:.4f}" if "ctc" in found else "–"
-        cells = [row.title, f"**{found['cer']:.4f}**", f"{low:.4f} to {high:.4f}", f"{found['cer_per_line']:.4f}", ctc]
-        out.append(f"| {' | '.join(cells)} |")
+        if name in rows:
+            found = rows[name]
+            ctc = f"{found['ctc']['cer']:.4f}" if "ctc" in found else "–"
+            cells.append([row.title, *_rate(found, "cer"), f"{found['cer_per_line']:.4f}", ctc])
     budget = f"{results['epochs']} epochs of {results['lines_per_epoch']:,} lines where it says no other number"
-    out += ["", f"Each row: {budget}, greedy decoding of the 2,000 default test lines, 95% bootstrap intervals."]
+    about = f"Each row: {budget}, greedy decoding of the 2,000 default test lines, 95% bootstrap intervals."
     if "lab" in rows:
-        out[-1] += f" The least CER per line that a network without `<S>` and `<E>` can get: {results['floor']:.4f}."
+        about += f" The least CER per line that a network without `<S>` and `<E>` can get: {results['floor']:.4f}."
     if "lab_protocol" in rows:
         own = rows["lab_protocol"]["own_val"]["cer_per_line"]
-        out[-1] += f" With glyphs and text shared as in the lab, CER per line on the val lines: {own:.4f}."
+        about += f" With glyphs and text shared as in the lab, CER per line on the val lines: {own:.4f}."
+    out = [markdown(["", "CER", "95%", "CER per line", "of the CTC head alone"], cells), about]
     if "released" in results:
-        out += ["", "The released model, trained as `params.yaml` says:", ""]
-        out += ["| | CER | 95% | CER per line | 95% |", "|---|---|---|---|---|"]
+        cells = []
         for name, how, title in RELEASED:
             found = results["released"][name][how]
-            cells = [title]
-            for rate in ("cer", "cer_per_line"):
-                low, high = found["interval"][rate]
-                cells += [f"**{found[rate]:.4f}**", f"{low:.4f} to {high:.4f}"]
-            out.append(f"| {' | '.join(cells)} |")
-    return "\n".join(out) + "\n"
+            cells.append([title, *_rate(found, "cer"), *_rate(found, "cer_per_line")])
+        out.append("The released model, trained as `params.yaml` says:")
+        out.append(markdown(["", "CER", "95%", "CER per line", "95%"], cells))
+    return "\n\n".join(out) + "\n"
 
 
-def read(kept: Path) -> dict[str, Any]:
+def _rate(found: dict[str, Any], name: str) -> tuple[str, str]:
+    """An error rate and its interval."""
+    low, high = found["interval"][name]
+    return f"**{found[name]:.4f}**", f"{low:.4f} to {high:.4f}"
+
+
+def measured(kept: Path) -> dict[str, Any]:
     """What has been measured so far."""
     return json.loads(kept.read_text(encoding="utf-8")) if kept.is_file() else {"rows": {}}
 
@@ -233,25 +224,19 @@ def main() -> None:
     unknown = [name for name in options.rows if name not in (*ROWS, "released")]
     if unknown:
         raise UserError(f"there is no row {unknown[0]}; the rows are {', '.join(ROWS)}, released")
-    needed = (LINES, MODEL, Path("data/glyphs.h5"), Path("data/brown.zip"))
-    missing = [str(path) for path in needed if not path.is_file()]
-    if missing:
-        raise UserError(f"{', '.join(missing)} missing; make them with `make repro`")
+    require(LINES, MODEL, GLYPHS, CORPUS)
     kept = options.out / "evidence.json"
-    results = read(kept)
+    results = measured(kept)
     done = {*results["rows"], *results}
     for name in options.rows or [name for name in ("released", *ROWS) if name not in done]:
         print(name, flush=True)
         with tempfile.TemporaryDirectory(prefix="evidence-") as folder:
             released = name == "released"
             found = measure_released(Path(folder)) if released else measure(ROWS[name], Path(folder))
-        results = read(kept)  # again: another process may have written rows
+        results = measured(kept)  # again: another process may have written rows
         (results if released else results["rows"])[name] = found
         results |= {"epochs": EPOCHS, "lines_per_epoch": EPOCH_LINES, "floor": round(floor(), 4)}
-        with whole(kept) as part:
-            part.write_text(json.dumps(results, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
-        with whole(options.out / "evidence.md") as part:
-            part.write_text(table(results), encoding="utf-8")
+        write(results, kept, table(results), options.out / "evidence.md")
 
 
 if __name__ == "__main__":

@@ -3,10 +3,8 @@
 Run by `benchmarks.run`: a function's name and its arguments as JSON → what it measured as JSON, on the last line.
 """
 
-import hashlib
 import json
 import sys
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,111 +13,112 @@ import numpy as np
 import torch
 
 from benchmarks import plain
+from benchmarks.material import MODEL
 from benchmarks.meter import measured
-from emnist_lines.common import allocator as memory
-from emnist_lines.common import params
-from emnist_lines.lines.dataset import BucketSampler, LinesDataModule, LinesDataset, Piece, crop_step
-from emnist_lines.network.beam_search import joint_decode
-from emnist_lines.network.greedy import greedy_ctc, greedy_decode
-from emnist_lines.training import fit as training
-from emnist_lines.training import lit_recognizer as learning
-from emnist_lines.training.lit_recognizer import LineLearner
+from benchmarks.parameters import load_all
+from emnist_lines.common import allocator
+from emnist_lines.lines.bucket_sampler import BucketSampler, MicroBatch
+from emnist_lines.lines.dataset import LinesDataset
+from emnist_lines.network import model_file
+from emnist_lines.network.line_cnn_transformer import LineCNNTransformer
+from emnist_lines.network.transcription import texts_of
+from emnist_lines.training import fit
+from emnist_lines.training.data_module import LinesDataModule
+from emnist_lines.training.lit_recognizer import LitRecognizer
 
-PARAMS = params.load(Path("params.yaml"))
+PARAMS = load_all()
 BATCH = 128
-MODEL = Path("models/line_cnn_transformer.safetensors")
 
 
-def prepare(learner: LineLearner, side: str) -> None:
+def prepare(network: LineCNNTransformer, side: str) -> None:
     """What each side does to the network or the process before it computes."""
     if side == "plain":
-        plain.restore(learner)
+        plain.restore(network)
     else:
-        memory.keep_freed()
+        allocator.keep_freed_memory()
 
 
 def unsorted(dataset: LinesDataset, seed: int | None = None) -> BucketSampler:
-    """The plain side's batches: no buckets, one piece each."""
+    """The plain side's batches: no buckets, one micro-batch each."""
     return BucketSampler(np.zeros_like(dataset.widths), BATCH, seed=seed)
 
 
 def train(side: str, lines: str, precision: str = "auto") -> dict[str, float]:
     """One pass over the train lines of a file: forward, backward, clipping, optimizer step; plain in 32 bits."""
     torch.manual_seed(0)
-    values = replace(PARAMS.train, batch_size=BATCH, lines_per_epoch=None, curriculum=(), schedule="constant")
-    data = LinesDataModule(Path(lines), PARAMS.model, values, workers=0, pin_memory=False)
+    config = PARAMS.train.replace(batch_size=BATCH, lines_per_epoch=None, curriculum=(), schedule="constant")
+    data = LinesDataModule(Path(lines), PARAMS.model, config)
     dataset = data.train
-    learner = LineLearner(PARAMS.model, values, dataset.max_length, total_steps=1)
-    optimizer = learner.configure_optimizers()
-    prepare(learner, side)
-    measured_batches = unsorted(dataset, values.seed) if side == "plain" else data.train_sampler(epoch=0)
-    narrow = side == "ours" and training.precision(precision, PARAMS.machine) == "bf16-mixed"
+    lit = LitRecognizer(PARAMS.model, config, dataset.max_length, total_steps=1)
+    optimizer = lit.configure_optimizers()
+    prepare(lit.model, side)
+    sampler = unsorted(dataset, config.seed) if side == "plain" else data.train_sampler(epoch=0)
+    narrow = side == "ours" and fit.precision(precision, PARAMS.machine) == "bf16-mixed"
 
-    def passes(sampler: BucketSampler) -> None:
-        for number, piece in enumerate(sampler):
+    def run(batches: BucketSampler) -> None:
+        for number, micro_batch in enumerate(batches):
             with torch.autocast("cpu", torch.bfloat16, enabled=narrow):
                 if side == "plain":
-                    loss = plain.loss_of(learner, *plain.batch_of(dataset, piece.indices))
+                    loss = plain.loss_of(lit, *plain.batch_of(dataset, micro_batch.indices))
                 else:
-                    _, loss, _ = learner.loss(dataset[piece])
+                    _, loss, _ = lit.loss(dataset[micro_batch])
             loss.backward()
-            if (number + 1) % measured_batches.pieces == 0:
-                torch.nn.utils.clip_grad_norm_(learner.parameters(), values.gradient_clip or torch.inf)
+            if (number + 1) % sampler.micro_batches == 0:
+                torch.nn.utils.clip_grad_norm_(lit.parameters(), config.gradient_clip or torch.inf)
                 optimizer.step()
                 optimizer.zero_grad()
 
-    passes(BucketSampler(dataset.widths[:4], 4, seed=0))  # warm-up
+    run(BucketSampler(dataset.widths[:4], 4, seed=0))  # warm-up
     with measured(len(dataset)) as found:
-        passes(measured_batches)
+        run(sampler)
     return found
 
 
 def decode(side: str, lines: str, how: str = "greedy") -> dict[str, Any]:
-    """Read the train lines of a file, encoder included: greedily or (ours) by ctc or both heads jointly."""
-    learner, about = learning.load(MODEL)
-    dataset = LinesDataset(Path(lines), "train", crop_step(about.model))
-    tokens = torch.zeros(len(dataset), dataset.max_length - 1, dtype=torch.long)
-    prepare(learner, side)
+    """Predict the train lines of a file, encoder included: greedily or (ours) by ctc or beam."""
+    recognizer, card = model_file.load(MODEL)
+    dataset = LinesDataset(Path(lines), "train", card.architecture.crop_step())
+    beam_width, ctc_weight = PARAMS.evaluate.beam_width, PARAMS.evaluate.ctc_weight
+    prepare(recognizer.network, side)
+    predictions = [""] * len(dataset)
+
+    def predict(micro_batch: MicroBatch) -> list[str]:
+        if side == "plain":
+            images, _, widths = plain.batch_of(dataset, micro_batch.indices)
+            return texts_of(plain.greedy(recognizer.network, images, widths, recognizer.max_length))
+        batch = dataset[micro_batch]
+        encoded = recognizer.encode(batch.images, batch.widths)
+        if how == "ctc":
+            return recognizer.ctc(encoded)
+        if how == "beam":
+            return recognizer.beam(encoded, beam_width, ctc_weight)
+        return [line.text for line in recognizer.greedy(encoded)]
 
     @torch.no_grad()
-    def read(sampler: BucketSampler) -> None:
-        for piece in sampler:
-            if side == "plain":
-                images, _, widths = plain.batch_of(dataset, piece.indices)
-                tokens[piece.indices] = plain.read_lines(learner.model, images, widths, dataset.max_length)
-            else:
-                batch = dataset[piece]
-                features, mask, hidden = learner.model.encode(batch.images, batch.widths)
-                if how == "greedy":
-                    tokens[piece.indices], _ = greedy_decode(learner.model, features, mask, dataset.max_length)
-                    continue
-                assert learner.ctc_head is not None
-                logits, lengths = learner.ctc_head(hidden), learner.model.line_cnn.valid_windows(batch.widths)
-                if how == "ctc":
-                    greedy_ctc(logits, lengths)
-                    continue
-                beam, weight = PARAMS.evaluate.joint_beam, PARAMS.evaluate.joint_ctc_weight
-                joint_decode(learner.model, features, mask, logits, lengths, dataset.max_length, beam, weight)
+    def run(batches: BucketSampler) -> None:
+        for micro_batch in batches:
+            for index, text in zip(micro_batch.indices, predict(micro_batch), strict=True):
+                predictions[index] = text
 
-    read(BucketSampler(dataset.widths[:4], 4))
-    size = BATCH // PARAMS.evaluate.joint_beam if how == "joint" else BATCH  # as many texts at a time
+    run(BucketSampler(dataset.widths[:4], 4))  # warm-up
+    size = BATCH // beam_width if how == "beam" else BATCH  # as many hypotheses at a time
     batches = unsorted(dataset) if side == "plain" else BucketSampler(dataset.widths, size)
     with measured(len(dataset)) as found:
-        read(batches)
-    return {**found, "readings": [hashlib.sha256(bytes(row)).hexdigest()[:8] for row in tokens.tolist()]}
+        run(batches)
+    return {**found, "predictions": predictions}
 
 
-def read(side: str, lines: str) -> dict[str, float]:
+def load(side: str, lines: str) -> dict[str, float]:
     """Fetch every batch of an epoch: mapped from the file as training does, or (plain) out of memory."""
-    dataset = LinesDataset(Path(lines), "train", crop_step(PARAMS.model, PARAMS.train.bucket_width))
+    dataset = LinesDataset(Path(lines), "train", PARAMS.model.crop_step(PARAMS.train.bucket_width))
     if side == "plain":
         with h5py.File(lines) as file:
             dataset.pixels[0]._map = file["train/images"][:]
     sampler = BucketSampler(dataset.widths, BATCH, seed=0)
-    dataset[Piece([0], [0])]
+    dataset[MicroBatch([0], [0])]
     with measured(len(dataset)) as found:
-        for piece in sampler:
-            dataset[piece]
+        for micro_batch in sampler:
+            dataset[micro_batch]
     return found
 
 

@@ -7,25 +7,24 @@ import json
 import os
 import sys
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 
 import h5py
 
 from benchmarks.material import UNVARIED, material
 from benchmarks.meter import measured, watched
-from emnist_lines.common import params
+from benchmarks.parameters import load_all
 from emnist_lines.synthesis import synthesize as synthesis
 from emnist_lines.synthesis.composer import Composer
 
-DEFAULTS = params.load(Path("params.yaml")).synthesize
-PLAIN = replace(DEFAULTS, train_variation=UNVARIED)
+DEFAULTS = load_all().synthesize
+PLAIN = DEFAULTS.replace(train_variation=UNVARIED)
 """The lab does not vary its glyphs, so neither side does where both are measured."""
 
 
 def compose(side: str, count: int, processes: int, out: str) -> dict[str, float]:
     """Compose train lines into an HDF5 file, their glyphs as they are; glyphs and text lie ready."""
-    values = replace(PLAIN, num_train=count)
+    values = PLAIN.replace(num_train=count)
     composer = synthesis.composers(*material(), values)["train"]
     fill = _plain(composer) if side == "plain" else None
     found: dict[str, float] = {}
@@ -52,7 +51,7 @@ def _plain(composer: Composer) -> Callable[[h5py.Group, list[synthesis.Task]], N
 
 def whole_file(count: int, max_length: int, processes: int, out: str) -> dict[str, float]:
     """All of a synthesis with so many train lines, from glyphs and text on; its memory."""
-    values = replace(DEFAULTS, num_train=count, num_val=1, num_test=1, max_length=max_length)
+    values = DEFAULTS.replace(num_train=count, num_val=1, num_test=1, max_length=max_length)
     with watched() as found:
         synthesis.synthesize(*material(), values, Path(out), processes)
     return found

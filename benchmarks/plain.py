@@ -1,7 +1,7 @@
 """The lab's method, written straightforwardly: what the fast paths are measured against.
 
-Full-width images, torch's default memory format, the whole batch in one piece, the whole prefix decoded again at each
-of all steps. Weights are those of the fast side, so both give the same.
+Full-width images, torch's default memory format, the whole batch at once, the whole prefix decoded again at each of
+all steps. Weights are those of the fast side, so both give the same.
 """
 
 import math
@@ -16,75 +16,75 @@ from emnist_lines.lines.dataset import LinesDataset
 from emnist_lines.network.dropout import Dropout
 from emnist_lines.network.line_cnn import FIRST_DROPPED, ConvBlock
 from emnist_lines.network.line_cnn_transformer import LineCNNTransformer
-from emnist_lines.training.lit_recognizer import LineLearner
+from emnist_lines.training.lit_recognizer import LitRecognizer
 
 
-def restore(learner: LineLearner) -> LineLearner:
-    """Give `learner`, in place, torch's default memory format and dropout."""
-    learner.model.line_cnn.convs.to(memory_format=torch.contiguous_format)  # type: ignore[call-overload]
-    for module in learner.modules():
+def restore(network: LineCNNTransformer) -> None:
+    """Give the network, in place, torch's default memory format and dropout."""
+    network.line_cnn.convs.to(memory_format=torch.contiguous_format)  # type: ignore[call-overload]
+    for module in network.modules():
         if isinstance(module, Dropout):
             module.__class__ = nn.Dropout  # type: ignore[assignment]
-    return learner
 
 
-def encode_lines(model: LineCNNTransformer, images: Tensor, widths: Tensor) -> tuple[Tensor, Tensor | None, Tensor]:
-    """`LineCNNTransformer.encode` without any care for speed; (B, 28, full width) uint8 images."""
+def encode_lines(network: LineCNNTransformer, images: Tensor, widths: Tensor) -> tuple[Tensor, Tensor | None, Tensor]:
+    """`LineCNNTransformer.encode` without any care for speed, of images (B, 28, full width) uint8."""
     x = images.float().unsqueeze(1) / 255
-    for number, block in enumerate(model.line_cnn.convs):
+    for number, block in enumerate(network.line_cnn.convs):
         assert isinstance(block, ConvBlock)
         x = F.relu(block.conv(x))
-        if FIRST_DROPPED <= number < len(model.line_cnn.convs) - 1:
-            x = F.dropout(x, model.params.conv_dropout, model.training)
-    hidden = F.relu(model.line_cnn.fc1(x.squeeze(2).permute(0, 2, 1)))
-    features = model.line_cnn.fc2(model.line_cnn.dropout(hidden))
-    if model.params.normalize_features:
-        features = F.layer_norm(features, (model.dim,))
+        if FIRST_DROPPED <= number < len(network.line_cnn.convs) - 1:
+            x = F.dropout(x, network.config.conv_dropout, network.training)
+    hidden = F.relu(network.line_cnn.fc1(x.squeeze(2).permute(0, 2, 1)))
+    features = network.line_cnn.fc2(network.line_cnn.dropout(hidden))
+    if network.config.normalize_features:
+        features = F.layer_norm(features, (network.dim,))
     else:
-        features = features * math.sqrt(model.dim)
-    memory = model.pos_encoder(features)
-    if not model.params.mask_padding:
-        return memory, None, hidden
-    valid = model.line_cnn.valid_windows(widths)
-    return memory, torch.arange(memory.shape[1]) >= valid[:, None], hidden
+        features = features * math.sqrt(network.dim)
+    features = network.pos_encoder(features)
+    if not network.config.mask_padding:
+        return features, None, hidden
+    valid = network.line_cnn.valid_windows(widths)
+    return features, torch.arange(features.shape[1]) >= valid[:, None], hidden
 
 
 def batch_of(lines: LinesDataset, indices: list[int]) -> tuple[Tensor, Tensor, Tensor]:
-    """Full-width images, all tokens, widths."""
+    """Images (B, 28, full width) uint8, tokens (B, max_length) long and widths (B,) long, in columns."""
     chosen = np.asarray(indices)
     images = torch.from_numpy(np.stack([lines.image(index) for index in chosen]))
     tokens = torch.from_numpy(lines.tokens[chosen].astype(np.int64))
     return images, tokens, torch.from_numpy(lines.widths[chosen].astype(np.int64))
 
 
-def loss_of(learner: LineLearner, images: Tensor, tokens: Tensor, widths: Tensor) -> Tensor:
-    """The training loss of one batch."""
-    memory, mask, hidden = encode_lines(learner.model, images, widths)
-    logits = learner.model.decode(tokens[:, :-1], memory, mask)
-    loss: Tensor = learner.loss_fn(logits.flatten(0, 1), tokens[:, 1:].flatten())
-    if learner.ctc_head is None:
+def loss_of(lit: LitRecognizer, images: Tensor, tokens: Tensor, widths: Tensor) -> Tensor:
+    """() float: the training loss of one batch, as `batch_of` returns it."""
+    features, mask, hidden = encode_lines(lit.model, images, widths)
+    logits = lit.model.decode(tokens[:, :-1], features, mask)
+    loss: Tensor = lit.loss_fn(logits.flatten(0, 1), tokens[:, 1:].flatten())
+    if lit.ctc_head is None:
         return loss
-    log_probs = learner.ctc_head(hidden).log_softmax(dim=-1).transpose(0, 1)
+    log_probs = lit.ctc_head(hidden).log_softmax(dim=-1).transpose(0, 1)
     text = tokens > PAD
-    lengths = learner.model.line_cnn.valid_windows(widths)
-    ctc = F.ctc_loss(log_probs, tokens[text], lengths, text.sum(dim=1), zero_infinity=True)
-    return (1 - learner.params.ctc_weight) * loss + learner.params.ctc_weight * ctc
+    windows = lit.model.line_cnn.valid_windows(widths)
+    ctc = F.ctc_loss(log_probs, tokens[text], windows, text.sum(dim=1), zero_infinity=True)
+    weight = lit.config.ctc_weight
+    return (1 - weight) * loss + weight * ctc
 
 
 @torch.no_grad()
-def read_lines(model: LineCNNTransformer, images: Tensor, widths: Tensor, max_length: int) -> Tensor:
-    """Greedy tokens (B, max_length - 1) behind `<S>`, `<P>` behind `<E>`."""
-    memory, mask, _ = encode_lines(model, images, widths)
-    return decode_lines(model, memory, mask, max_length)
+def greedy(network: LineCNNTransformer, images: Tensor, widths: Tensor, max_length: int) -> Tensor:
+    """Encode and decode lines; see `encode_lines` and `decode_lines`."""
+    features, mask, _ = encode_lines(network, images, widths)
+    return decode_lines(network, features, mask, max_length)
 
 
 @torch.no_grad()
-def decode_lines(model: LineCNNTransformer, memory: Tensor, mask: Tensor | None, max_length: int) -> Tensor:
-    """As `models.decoding.greedy_decode`: all steps, each over the whole prefix."""
-    output = torch.full((len(memory), max_length), PAD)
+def decode_lines(network: LineCNNTransformer, features: Tensor, mask: Tensor | None, max_length: int) -> Tensor:
+    """The tokens of `greedy.greedy_decode`, (B, max_length - 1) long: all steps, each over the whole prefix."""
+    output = torch.full((len(features), max_length), PAD)
     output[:, 0] = START
     for position in range(1, max_length):
-        logits = model.decode(output[:, :position], memory, mask)
+        logits = network.decode(output[:, :position], features, mask)
         output[:, position] = logits[:, -1].argmax(dim=-1)
     for row in output:
         ends = (row == END).nonzero()

@@ -42,30 +42,30 @@ class Material:
 
 
 def compose_lines(material: Material, count: int, rng: np.random.Generator) -> list[tuple[Tensor, Tensor]]:
-    """Image and tokens of each of `count` lines, as `Composer.compose` makes them of its draws."""
-    params, characters = material.composer.params, material.composer.max_characters
+    """Image (28, columns) uint8 and tokens (max_length,) long of each line, as `Composer` samples and composes them."""
+    config, characters = material.composer.config, material.composer.max_characters
     letters = CLASSES + " \0"
     texts = material.texts(count, rng)
-    choices = characters if params.fresh_glyph_per_character else len(letters)
+    choices = characters if config.fresh_glyph_per_character else len(letters)
     shares = [[rng.random() for _ in range(choices)] for _ in range(count)]
-    joints = characters - 1 if params.overlap_varies_within_line else 1
-    overlaps = [[rng.uniform(params.min_overlap, params.max_overlap) for _ in range(joints)] for _ in range(count)]
+    joints = characters - 1 if config.overlap_varies_within_line else 1
+    overlaps = [[rng.uniform(config.min_overlap, config.max_overlap) for _ in range(joints)] for _ in range(count)]
     lines = []
     for text, share, overlap in zip(texts, shares, overlaps, strict=True):
-        image = torch.zeros(SIZE, SIZE * params.max_length, dtype=torch.int16)
+        image = torch.zeros(SIZE, SIZE * config.max_length, dtype=torch.int16)
         left = 0
         for place, character in enumerate(text):
             glyphs = material.glyphs[character]
-            chosen = share[place] if params.fresh_glyph_per_character else share[letters.index(character)]
+            chosen = share[place] if config.fresh_glyph_per_character else share[letters.index(character)]
             image[:, left : left + SIZE] += glyphs[int(chosen * len(glyphs))]
             left += SIZE - int(overlap[min(place, joints - 1)] * SIZE)
-        tokens = frame(encode(text), params.max_length, params.with_start_end_tokens)
+        tokens = frame(encode(text), config.max_length, config.with_start_end_tokens)
         lines.append((torch.clamp(image, max=255).to(torch.uint8), torch.tensor(tokens)))
     return lines
 
 
 def fill(group: h5py.Group, material: Material, tasks: list[Task]) -> None:
-    """As `synthesis.fill`, images and tokens alone."""
+    """As `synthesize.fill`, images and tokens alone."""
     lines: list[tuple[Tensor, Tensor]] = []
     for where, rng in tasks:
         lines += compose_lines(material, where.stop - where.start, rng)

@@ -18,19 +18,26 @@ from typing import Any
 
 import torch
 
+from benchmarks.material import CORPUS, GLYPHS, MODEL, require
+from benchmarks.tables import markdown, write
 from emnist_lines.common.errors import UserError, run
-from emnist_lines.common.files import whole
 
 FOLDER = Path(__file__).parent
-NEEDED = [Path("data/glyphs.h5"), Path("data/brown.zip"), Path("models/line_cnn_transformer.safetensors")]
 PROCESSES = 2
 TRAINED, DECODED, COMPOSED = 2_000, 512, 10_000
 GROWN = 512
 """Lines of each length whose cost is measured."""
 TOKENS, LINES = (16, 32, 64), (1_000, 10_000, 100_000)
 SIDES = ("plain", "ours")
-DECODINGS = ("ctc", "joint")
-PARTS = ("synthesis", "reading", "decode", "length", "train")
+GROWTH = {
+    "training, by tokens": "train_by_tokens",
+    "greedy reading, by tokens": "decode_by_tokens",
+    "synthesis, by lines": "synthesis_by_lines",
+    "loading, by lines": "loading_by_lines",
+}
+"""What grows with the length or the number of lines: titles in the table, and names in the results."""
+DECODINGS = ("ctc", "beam")
+PARTS = ("synthesis", "loading", "decode", "length", "train")
 Found = dict[str, list[dict[str, Any]]]
 
 
@@ -41,7 +48,7 @@ def measure(function: str, module: str = "measure", **arguments: Any) -> dict[st
     if done.returncode:
         raise UserError(f"measuring {function} failed: {done.stderr.strip().splitlines()[-1]}")
     found: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
-    print(function, arguments, {name: value for name, value in found.items() if name != "readings"}, flush=True)
+    print(function, arguments, {name: value for name, value in found.items() if name != "predictions"}, flush=True)
     return found
 
 
@@ -55,6 +62,7 @@ def both(repetitions: int, function: str, **arguments: Any) -> Found:
 
 
 def spread(values: list[float]) -> dict[str, float]:
+    """Median, least and largest."""
     return {name: short(f(values)) for name, f in (("median", median), ("min", min), ("max", max))}
 
 
@@ -71,6 +79,7 @@ def row(found: Found, key: str = "seconds_per_line") -> dict[str, Any]:
 
 
 def grown(found: list[dict[str, Any]]) -> dict[str, float]:
+    """Seconds per line."""
     return spread([one["seconds_per_line"] for one in found])
 
 
@@ -108,21 +117,21 @@ class Bench:
             "synthesis_100k_peak_mb": round(largest["peak_mb"]),
         }
 
-    def reading(self) -> dict[str, Any]:
+    def loading(self) -> dict[str, Any]:
         counts = [self._count(count) for count in LINES]
         files = [self._lines(count)[0] for count in counts]
-        small, middle = (both(self.repetitions, "read", lines=path) for path in files[:2])
-        large = [measure("read", side="ours", lines=files[2]) for _ in range(self.repetitions)]
+        small, middle = (both(self.repetitions, "load", lines=path) for path in files[:2])
+        large = [measure("load", side="ours", lines=files[2]) for _ in range(self.repetitions)]
         ours = zip(counts, [small["ours"], middle["ours"], large], strict=True)
         by_lines = {str(count): grown(found) for count, found in ours}
-        rows = {"read_1k": row(small), "read_10k": row(middle)}
-        return {"rows": rows, "seconds_per_line": {"reading_by_lines": by_lines}}
+        rows = {"load_1k": row(small), "load_10k": row(middle)}
+        return {"rows": rows, "seconds_per_line": {"loading_by_lines": by_lines}}
 
     def decode(self) -> dict[str, Any]:
         count = self._count(DECODED)
         path, _ = self._lines(count)
         found = both(self.repetitions, "decode", lines=path)
-        pairs = zip(found["plain"][0]["readings"], found["ours"][0]["readings"], strict=True)
+        pairs = zip(found["plain"][0]["predictions"], found["ours"][0]["predictions"], strict=True)
         differing = sum(one != other for one, other in pairs)
         times: dict[str, list[float]] = {how: [] for how in DECODINGS}
         for _ in range(self.repetitions):
@@ -132,7 +141,7 @@ class Bench:
         return {
             "lines": {"decode": count},
             "rows": {"decode": row(found)},
-            "lines_read_differently": differing,
+            "lines_predicted_differently": differing,
             "time_over_greedy": {how: spread(values) for how, values in times.items()},
         }
 
@@ -180,7 +189,7 @@ def summary(results: dict[str, Any]) -> dict[str, Any]:
     """The results headed by their headlines."""
     rows = results["rows"]
     step = rows["train"]["ours"]["median"]
-    reading = list(results["seconds_per_line"]["reading_by_lines"].values())[-1]
+    loading = list(results["seconds_per_line"]["loading_by_lines"].values())[-1]
     ratios = {f"{name}_ratio": rows[name]["ratio"]["median"] for name in ("decode", "synthesis", "train_peak_memory")}
     rates = {name: round(1 / rows[name]["ours"]["median"], 1) for name in ("train", "decode", "synthesis")}
     headlines = {
@@ -188,7 +197,7 @@ def summary(results: dict[str, Any]) -> dict[str, Any]:
         "train_step_ratio_32_bits": rows["train_32"]["ratio"]["median"],
         **ratios,
         "lines_per_second": rates,
-        "reading_share_of_step_100k": {name: short(value / step) for name, value in reading.items()},
+        "loading_share_of_step_100k": {name: short(value / step) for name, value in loading.items()},
     }
     circumstances = {
         "threads": torch.get_num_threads(),
@@ -215,36 +224,32 @@ def table(results: dict[str, Any]) -> str:
         "train_peak_memory": ("… its growth of peak memory", 1, "MB"),
         "decode": (f"greedy reading of {results['lines']['decode']} lines, encoder included", 1e3, "ms per line"),
         "synthesis": (f"synthesis of {results['lines']['synthesis']:,} lines", 1e3, "ms per line"),
-        "read_1k": ("loading an epoch of 1,000 lines; plain: from memory", 1e3, "ms per line"),
-        "read_10k": ("… of 10,000 lines", 1e3, "ms per line"),
+        "load_1k": ("loading an epoch of 1,000 lines; plain: from memory", 1e3, "ms per line"),
+        "load_10k": ("… of 10,000 lines", 1e3, "ms per line"),
     }
-    out = ["| | plain | ours | unit | plain ÷ ours |", "|---|---|---|---|---|"]
+    sides = []
     for name, (title, factor, unit) in titles.items():
         cells = [_cell(results["rows"][name][side], factor) for side in SIDES]
-        out.append(f"| {title} | {cells[0]} | {cells[1]} | {unit} | **{_cell(results['rows'][name]['ratio'])}** |")
-    out += ["", "How ours grows, in ms per line:", "", "| | | | |", "|---|---|---|---|"]
-    for name, title in (
-        ("train_by_tokens", "training"),
-        ("decode_by_tokens", "greedy reading"),
-        ("synthesis_by_lines", "synthesis"),
-        ("reading_by_lines", "loading"),
-    ):
-        cells = [f"{int(size):,}: {_cell(values, 1e3)}" for size, values in results["seconds_per_line"][name].items()]
-        out.append(f"| {title}, by {name.split('_')[-1]} | {' | '.join(cells)} |")
-    share, memory = results["reading_share_of_step_100k"], results["synthesis_100k_peak_mb"]
-    out += [
-        "",
-        f"Loading an epoch of {int(list(results['seconds_per_line']['reading_by_lines'])[-1]):,} lines takes "
+        sides.append([title, *cells, unit, f"**{_cell(results['rows'][name]['ratio'])}**"])
+    growth = []
+    for title, name in GROWTH.items():
+        sizes = results["seconds_per_line"][name].items()
+        growth.append([title, *(f"{int(size):,}: {_cell(values, 1e3)}" for size, values in sizes)])
+    share, memory = results["loading_share_of_step_100k"], results["synthesis_100k_peak_mb"]
+    out = [
+        markdown(["", *SIDES, "unit", "plain ÷ ours"], sides),
+        "How ours grows, in ms per line:",
+        markdown([""] * (1 + len(TOKENS)), growth),
+        f"Loading an epoch of {int(list(results['seconds_per_line']['loading_by_lines'])[-1]):,} lines takes "
         f"{_cell(share, 100)} % of its training. Composing them takes {memory} MB at most, and per line "
         f"{results['synthesis_100k_over_ten_times_10k']} times as long as a tenth of them. Lines that both sides read "
-        f"differently: {results['lines_read_differently']}. Against greedy decoding, the CTC head alone takes "
+        f"differently: {results['lines_predicted_differently']}. Against greedy decoding, the CTC head alone takes "
         f"{_cell(results['time_over_greedy']['ctc'])} of the time, the beam search on both heads' scores "
-        f"{_cell(results['time_over_greedy']['joint'])}.",
-        "",
+        f"{_cell(results['time_over_greedy']['beam'])}.",
         f"Medians of {results['repetitions']} repetitions (minimum to maximum), {results['threads']} threads, "
         f"{results['processor']}, torch {results['versions']['torch']}.",
     ]
-    return "\n".join(out) + "\n"
+    return "\n\n".join(out) + "\n"
 
 
 def _cell(values: dict[str, float], factor: float = 1) -> str:
@@ -262,9 +267,7 @@ def main() -> None:
     unknown = [part for part in options.parts if part not in PARTS]
     if unknown:
         raise UserError(f"there is no part {unknown[0]}; the parts are {', '.join(PARTS)}")
-    missing = [str(path) for path in NEEDED if not path.is_file()]
-    if missing:
-        raise UserError(f"{', '.join(missing)} missing; make them with `make repro`")
+    require(GLYPHS, CORPUS, MODEL)
     kept = options.out / "results.json"
     if options.parts and not kept.is_file():
         raise UserError(f"{kept} has no results of the other parts yet; measure all first")
@@ -275,10 +278,7 @@ def main() -> None:
         for key, value in found.items():
             results[key] = {**results.get(key, {}), **value} if isinstance(value, dict) else value
     results = summary({**results, "repetitions": options.repetitions})
-    with whole(kept) as part:
-        part.write_text(json.dumps(results, indent=1) + "\n")
-    with whole(options.out / "results.md") as part:
-        part.write_text(table(results))
+    write(results, kept, table(results), options.out / "results.md")
     print(table(results), end="")
 
 

@@ -5,45 +5,50 @@ from pathlib import Path
 
 import torch
 
-from emnist_lines.common import errors, params
-from emnist_lines.common.files import whole
-from emnist_lines.evaluation import breakdowns as analysis
-from emnist_lines.evaluation.predict import evaluate, examples
-from emnist_lines.figures import line_pictures as report
+from emnist_lines.common import config, errors
+from emnist_lines.common.files import atomic_write
+from emnist_lines.common.machine import MachineConfig
+from emnist_lines.evaluation import breakdowns
+from emnist_lines.evaluation.alignment import align_all
+from emnist_lines.evaluation.config import EvaluateConfig
+from emnist_lines.evaluation.figures import prediction_figure
+from emnist_lines.evaluation.predict import evaluate
+from emnist_lines.figures import line_pictures
 
+MODEL, LINES = Path("models/line_cnn_transformer.safetensors"), Path("data/lines.h5")
+METRICS, PLOTS = Path("metrics"), Path("metrics/plots")
 EXAMPLES = 6
 """Test lines that are kept as pictures, one each."""
 
 
 def main() -> None:
-    values = params.load(Path("params.yaml"))
-    if values.machine.threads is not None:
-        torch.set_num_threads(values.machine.threads)
-    metrics, predictions, lines = evaluate(
-        Path("models/line_cnn_transformer.safetensors"), Path("data/lines.h5"), values.evaluate, values.machine
-    )
-    with whole(Path("metrics/test.json")) as part:
+    values, machine = config.load(Path("params.yaml"), evaluate=EvaluateConfig, machine=MachineConfig)
+    if machine.threads is not None:
+        torch.set_num_threads(machine.threads)
+    metrics, predictions, lines = evaluate(MODEL, LINES, "test", values, machine)
+    with atomic_write(METRICS / "test.json") as part:
         part.write_text(json.dumps(metrics, indent=1) + "\n")
+    steps = align_all(predictions)
     for path, table in {
-        "metrics/predictions.csv": predictions,
-        "metrics/plots/by_length.csv": analysis.by_length(predictions),
-        "metrics/plots/by_character.csv": analysis.by_character(predictions),
-        "metrics/plots/confusions.csv": analysis.confusions(predictions, most=30),
-        "metrics/plots/calibration.csv": analysis.calibration(predictions),
+        METRICS / "predictions.csv": predictions,
+        PLOTS / "by_length.csv": breakdowns.by_length(predictions),
+        PLOTS / "by_character.csv": breakdowns.by_character(steps),
+        PLOTS / "confusions.csv": breakdowns.confusions(steps, most=30),
+        PLOTS / "calibration.csv": breakdowns.calibration(steps),
     }.items():
-        with whole(Path(path)) as part:
+        with atomic_write(path) as part:
             table.to_csv(part, index=False, lineterminator="\n")
-    picture = report.readings(examples(predictions, lines, values.evaluate.pictured_lines))
-    with whole(Path("metrics/plots/readings.png")) as part:
-        picture.save(part, "png")
+    with atomic_write(PLOTS / "readings.png") as part:
+        prediction_figure(predictions, lines, values.pictured_lines).save(part, "png")
     for number in range(min(EXAMPLES, len(lines))):
-        with whole(Path(f"metrics/plots/examples/{number}.png")) as part:
-            report.line(lines.image(number), lines.widths[number]).save(part, "png")
+        with atomic_write(PLOTS / "examples" / f"{number}.png") as part:
+            line_pictures.line(lines.image(number), lines.widths[number]).save(part, "png")
     print(
         f"test CER {metrics['cer']:.4f}, WER {metrics['wer']:.4f}, {metrics['exact_match']:.0%} of "
-        f"{metrics['lines']} lines without an error; pictured in metrics/plots/readings.png"
+        f"{metrics['lines']} lines without an error; pictured in {PLOTS}/readings.png"
     )
 
 
 if __name__ == "__main__":
-    errors.run(main)
+    remedies = {str(MODEL): "`dvc pull train` fetches the released one, `dvc repro --force train` trains another"}
+    errors.run(main, {**remedies, str(LINES): "make it with `dvc repro --force synthesize`"})

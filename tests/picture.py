@@ -21,7 +21,7 @@ def main() -> None:
         raise UserError(f"{PAGE} is missing; make it with `dvc plots show`")
     with browsers.page(WIDTH, HEIGHT) as (page, _):
         page.goto(PAGE.absolute().as_uri())
-        page.locator("#metrics_plots_calibration_csv svg.marks").wait_for()  # the last plot
+        page.locator("#Calibration_of_confidence svg.marks").wait_for()  # the last plot
         page.screenshot(path=options.out)
 
 

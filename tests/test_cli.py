@@ -18,14 +18,14 @@ METRICS: dict[str, Any] = {"source": "drawn", "lines": 200, "characters": 3000, 
 
 
 def test_summary(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    (tmp_path / "test.json").write_text(json.dumps(METRICS | {"ctc": RATES | {"cer": 0.1}, "joint": RATES}))
+    (tmp_path / "test.json").write_text(json.dumps(METRICS | {"ctc": RATES | {"cer": 0.1}, "beam": RATES}))
     (tmp_path / "readings.png").write_bytes(b"")
     cli.main(["summary", str(tmp_path)])
     assert capsys.readouterr().out == (
         "200 test lines, 3000 characters, source: drawn\n"
         "greedy decoding  CER 0.0512 (95%: 0.0400 to 0.0600)  WER 0.2000  lines without an error 62.5%\n"
         "greedy CTC       CER 0.1000 (95%: 0.0400 to 0.0600)  WER 0.2000  lines without an error 62.5%\n"
-        "both, by beam    CER 0.0512 (95%: 0.0400 to 0.0600)  WER 0.2000  lines without an error 62.5%\n"
+        "beam search      CER 0.0512 (95%: 0.0400 to 0.0600)  WER 0.2000  lines without an error 62.5%\n"
         f"pictured in {tmp_path}/readings.png\n"
     )
 
@@ -129,7 +129,7 @@ def test_a_model_that_is_none_is_one_sentence(folder: Path, capsys: pytest.Captu
     assert raised.value.code == 1
     out, err = capsys.readouterr()
     assert out == ""
-    assert err.startswith(f"error: {folder / '0.png'} is no model of this project (")
+    assert err.startswith(f"error: {folder / '0.png'} holds no model of this project (")
     assert err.count("\n") == 1
 
 

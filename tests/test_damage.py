@@ -1,4 +1,4 @@
-"""Files that are damaged, cut off, empty or of something else: one sentence that says what to do, or what is right."""
+"""Files that are damaged, cut off, empty or of something else: one sentence that names the file."""
 
 import random
 import shutil
@@ -10,32 +10,30 @@ import h5py
 import numpy as np
 import pytest
 import torch
+from benchmarks.parameters import Params
 
-from emnist_lines.common import glyphs as store
-from emnist_lines.common.errors import UserError
-from emnist_lines.common.glyphs import Glyphs
-from emnist_lines.common.params import Params
-from emnist_lines.lines import line_file as shards
+from emnist_lines.common.errors import FileError, UserError
+from emnist_lines.common.glyphs import Glyphs, read_glyphs, write_glyphs
+from emnist_lines.lines import line_file
 from emnist_lines.lines.dataset import LinesDataset
 from emnist_lines.network import model_file
-from emnist_lines.network.model_file import ModelFile
-from emnist_lines.sources import brown as corpus
-from emnist_lines.synthesis import documents as text
-from emnist_lines.training import fit as training
-from emnist_lines.training import lit_recognizer as learning
-from emnist_lines.training.lit_recognizer import LineLearner
+from emnist_lines.network.model_file import ModelCard
+from emnist_lines.sources import brown
+from emnist_lines.synthesis.documents import read_documents
+from emnist_lines.training import fit
+from emnist_lines.training.lit_recognizer import LitRecognizer
 
 CASES = 40
 KINDS = ("glyphs.h5", "brown.zip", "lines.h5", "model.safetensors", "last.ckpt")
 READERS: dict[str, Callable[[Path], Any]] = {
-    "glyphs.h5": store.read,
-    "brown.zip": text.read_documents,
+    "glyphs.h5": read_glyphs,
+    "brown.zip": read_documents,
     "lines.h5": lambda path: [
-        shards.sha256_of_all(path),
+        line_file.sha256_of_all(path),
         *(LinesDataset(path, s, 8) for s in ("train", "val", "test")),
     ],
-    "model.safetensors": learning.load,
-    "last.ckpt": training._require_sound,
+    "model.safetensors": model_file.load,
+    "last.ckpt": lambda path: fit._read_checkpoint(path, ("state_dict", "loops", "callbacks", "optimizer_states")),
 }
 
 
@@ -43,24 +41,34 @@ READERS: dict[str, Callable[[Path], Any]] = {
 def sound(glyphs: Glyphs, lines: Path, small: Params, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with a sound file of each kind."""
     folder = tmp_path_factory.mktemp("sound")
-    store.write(glyphs, folder / "glyphs.h5")
-    corpus.write_builtin(folder / "brown.zip")
+    write_glyphs(glyphs, folder / "glyphs.h5")
+    brown.write_builtin(folder / "brown.zip")
     shutil.copy(lines, folder / "lines.h5")
-    learner = LineLearner(small.model, small.train, 10, total_steps=1)
-    about = ModelFile(small.model, small.train, 10, "drawn", "0")
-    model_file.save(folder / "model.safetensors", dict(learner.state_dict()), about)
-    checkpoint = {"state_dict": learner.state_dict(), "loops": {}, "callbacks": {}, "optimizer_states": []}
+    lit = LitRecognizer(small.model, small.train, 10, total_steps=1)
+    card = ModelCard(small.model.architecture(), 10, True, 0.1, {"source": "drawn"})
+    model_file.save(folder / "model.safetensors", dict(lit.state_dict()), card)
+    checkpoint = {"state_dict": lit.state_dict(), "loops": {}, "callbacks": {}, "optimizer_states": []}
     torch.save(checkpoint, folder / "last.ckpt")
     return folder
 
 
-def told(kind: str, path: Path) -> str | None:
-    """What reading a file ends in: a sentence, or None where it can be read."""
+def told(kind: str, path: Path) -> UserError | None:
+    """What reading a file ends in: one sentence that names it, or None where it can be read."""
+    error = None
     try:
         READERS[kind](path)
-    except UserError as error:
-        return str(error)
-    return None
+    except UserError as raised:
+        error = raised
+    assert error is None or str(error).startswith(f"{path} ")
+    assert "\n" not in str(error)
+    return error
+
+
+def require_damage(error: UserError | None, path: Path) -> None:
+    """Whoever started this can say what to do about the file; of a checkpoint the sentence says it itself."""
+    assert isinstance(error, FileError)
+    assert error.path == path
+    assert path.name != "last.ckpt" or str(error).endswith("; delete it to train from the start")
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -69,11 +77,9 @@ def test_a_file_that_is_cut_off_anywhere_is_one_sentence(sound: Path, tmp_path: 
     assert told(kind, sound / kind) is None
     for length in [0, 1, len(content) - 1, *(rng.randrange(len(content)) for _ in range(CASES))]:
         path.write_bytes(content[:length])
-        sentence = told(kind, path)
-        assert sentence is not None, f"cut off after {length} of {len(content)} bytes"
-        assert str(path) in sentence
-        assert "\n" not in sentence
-        assert "`dvc " in sentence or "delete it" in sentence
+        error = told(kind, path)
+        assert error is not None, f"cut off after {length} of {len(content)} bytes"
+        require_damage(error, path)
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -81,9 +87,7 @@ def test_a_file_of_something_else_is_one_sentence(sound: Path, tmp_path: Path, k
     others = [(sound / other).read_bytes() for other in KINDS if other != kind]
     for content in (*others, b"<html>Sign in</html>", b"\x89PNG\r\n\x1a\n", bytes(5000)):
         (tmp_path / kind).write_bytes(content)
-        sentence = told(kind, tmp_path / kind)
-        assert sentence is not None
-        assert "\n" not in sentence
+        require_damage(told(kind, tmp_path / kind), tmp_path / kind)
 
 
 @pytest.mark.parametrize("kind", ["brown.zip", "model.safetensors", "last.ckpt"])
@@ -95,7 +99,9 @@ def test_overwritten_bytes_are_no_traceback(sound: Path, tmp_path: Path, kind: s
         for _ in range(rng.randint(1, 50)):
             spoilt[rng.randrange(len(spoilt))] = rng.randrange(256)
         path.write_bytes(spoilt)
-        assert "\n" not in (told(kind, path) or "")
+        error = told(kind, path)
+        if error is not None:
+            require_damage(error, path)
 
 
 @pytest.mark.parametrize(
@@ -120,6 +126,11 @@ def test_other_shapes_and_types_are_one_sentence(
         del file[name]
         if value is not None:
             file[name] = value
-    sentence = told(kind, tmp_path / kind)
-    assert sentence is not None
-    assert "remake it with `dvc repro -f" in sentence
+    require_damage(told(kind, tmp_path / kind), tmp_path / kind)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_missing_file_is_one_sentence(tmp_path: Path, kind: str) -> None:
+    error = told(kind, tmp_path / kind)
+    assert isinstance(error, FileError)
+    assert str(error) == f"{tmp_path / kind} is missing"

@@ -1,23 +1,22 @@
 """A stage that finds no room on the disk says so in one sentence, and leaves what was there as it was."""
 
-import json
 import os
 import resource
 import shutil
 import subprocess
 import sys
-from dataclasses import asdict, replace
 from pathlib import Path
 
 import pytest
 import yaml
+from benchmarks.parameters import Params
 
-from emnist_lines.common import glyphs as store
-from emnist_lines.common.glyphs import Glyphs
-from emnist_lines.common.params import Params
-from emnist_lines.sources import brown as corpus
+from emnist_lines.common.glyphs import Glyphs, write_glyphs
+from emnist_lines.sources import brown
 from tests.conftest import ROOT
 from tests.servers import Site, serve
+
+pytestmark = pytest.mark.slow
 
 OUTS = {
     "download": ["data/glyphs.h5", "data/brown.zip"],
@@ -53,14 +52,13 @@ def stage(name: str, folder: Path, most: int | None = None, **environment: str) 
 def folder(glyphs: Glyphs, small: Params, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A workspace where all stages have run."""
     folder = tmp_path_factory.mktemp("workspace")
-    values = replace(
-        small,
-        download=replace(small.download, source="drawn", drawn_per_class=12),
-        train=replace(small.train, max_epochs=1, curriculum=()),
+    values = small.replace(
+        download=small.download.replace(source="drawn", drawn_per_class=12),
+        train=small.train.replace(max_epochs=1, curriculum=()),
     )
-    (folder / "params.yaml").write_text(yaml.safe_dump(json.loads(json.dumps(asdict(values)))))
-    store.write(glyphs, folder / "data" / "glyphs.h5")
-    corpus.write_builtin(folder / "data" / "brown.zip")
+    (folder / "params.yaml").write_text(yaml.safe_dump(values.model_dump(mode="json")))
+    write_glyphs(glyphs, folder / "data" / "glyphs.h5")
+    brown.write_builtin(folder / "data" / "brown.zip")
     for name in ("synthesize", "train", "evaluate"):
         done = stage(name, folder)
         assert done.returncode == 0, done.stderr
@@ -88,8 +86,8 @@ def test_no_room_is_one_sentence(folder: Path, tmp_path: Path, name: str, most: 
 
 
 def test_no_room_for_a_download_is_one_sentence(tmp_path: Path, small: Params) -> None:
-    values = replace(small, download=replace(small.download, source="emnist"))
-    (tmp_path / "params.yaml").write_text(yaml.safe_dump(json.loads(json.dumps(asdict(values)))))
+    values = small.replace(download=small.download.replace(source="emnist"))
+    (tmp_path / "params.yaml").write_text(yaml.safe_dump(values.model_dump(mode="json")))
     with serve(Site({"emnist-byclass/test.json": bytes(300_000)})) as site:
         folders = {"EMNIST_LINES_MIRROR": site.url, "EMNIST_LINES_CACHE": str(tmp_path / "cache")}
         done = stage("download", tmp_path, 100_000, **folders)

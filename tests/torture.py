@@ -21,8 +21,8 @@ from pathlib import Path
 import psutil
 import yaml
 
-from emnist_lines.common.files import sha256, whole
-from emnist_lines.lines import line_file as shards
+from emnist_lines.common.files import atomic_write, sha256
+from emnist_lines.lines import line_file
 from tests.commands import IDENTITY, change_params, environment
 from tests.servers import Site, serve
 
@@ -44,7 +44,7 @@ OUTS = {
     "evaluate": "metrics/test.json",
 }
 STAGES = ("download", "synthesize", "train")
-RESUMED = "going on from"
+RESUMED = "continuing from"
 """What training says that found a checkpoint."""
 GROWTH, MANY, PER_FILE = (10_000, 100_000), 1_000_000, 50_000
 
@@ -124,7 +124,7 @@ def stage(repository: Path, name: str, rng: random.Random) -> Row:
         if not killed(command, repository, rng.uniform(0, usual)):
             continue
         survived = not out.exists() or sha256(out) == right
-        if not lock_is_whole(repository, lock):
+        if not lock_is_atomic_write(repository, lock):
             cut_off += 1
             subprocess.run(["git", "checkout", "-q", "dvc.lock"], cwd=repository, check=True)
         if rng.random() < 0.5 or row.injected == KILLS - 1:
@@ -144,7 +144,7 @@ def stage(repository: Path, name: str, rng: random.Random) -> Row:
     return row
 
 
-def lock_is_whole(repository: Path, before: bytes) -> bool:
+def lock_is_atomic_write(repository: Path, before: bytes) -> bool:
     """DVC writes its lock file in place, so that a kill can cut it off."""
     return (repository / "dvc.lock").read_bytes().splitlines()[-1:] == before.splitlines()[-1:]
 
@@ -204,7 +204,7 @@ def growth(folder: Path) -> list[str]:
         seconds(stages["download"], folder)
         took, memory = peak(stages["synthesize"], folder)
         trained, most = peak(stages["train"], folder)
-        files = shards.files(folder / "data" / "lines.h5")
+        files = line_file.files(folder / "data" / "lines.h5")
         size = sum(path.stat().st_size for path in files) / 1e9
         each = {"took": took / count, "trained": trained / count, "size": size / count}
         cells = (f"{count:,}", len(files), f"{took:.0f} s", f"{memory:.0f} MB", f"{size:.1f} GB")
@@ -257,7 +257,7 @@ def main() -> None:
     content = PAGE.read_text(encoding="utf-8")
     head, tail = content.split(MARKS[0])[0], content.split(MARKS[1])[1]
     measured = page(rows, grown, (time.monotonic() - start) / 60)
-    with whole(PAGE) as part:
+    with atomic_write(PAGE) as part:
         part.write_text(f"{head}{MARKS[0]}\n{measured}\n{MARKS[1]}{tail}", encoding="utf-8")
     print(measured)
     if sum(row.lost for row in rows):

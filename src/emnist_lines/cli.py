@@ -11,11 +11,13 @@ from typing import Any
 from PIL import Image
 
 from emnist_lines.common import errors
-from emnist_lines.common.files import reason
-from emnist_lines.reading import preprocessing as pictures
+from emnist_lines.reading import preprocessing
+from emnist_lines.reading.released import RELEASED
 
-OTHERS = {"ctc": "greedy CTC", "joint": "both, by beam"}
+OTHERS = {"ctc": "greedy CTC", "beam": "beam search"}
 """The decodings that metrics may tell beside the greedy one."""
+REMEDY = "`dvc pull train` fetches the released one, `dvc repro --force train` trains another"
+"""What to do where the released model is missing."""
 TOGETHER = 256
 """Pictures whose lines are found and read together, before any of their texts is printed."""
 
@@ -23,7 +25,7 @@ TOGETHER = 256
 def main(arguments: Sequence[str] | None = None) -> None:
     """The command line's entry point; a user's mistake is one sentence and exit code 1."""
     options = _parser().parse_args(arguments)
-    errors.run(lambda: options.call(options))
+    errors.run(lambda: options.call(options), {str(RELEASED): REMEDY})
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -133,7 +135,7 @@ class _Files:
             if not folder.is_dir():
                 yield path
                 continue
-            inside = sorted(str(file) for file in folder.iterdir() if file.suffix.lower() in pictures.SUFFIXES)
+            inside = sorted(str(file) for file in folder.iterdir() if file.suffix.lower() in preprocessing.SUFFIXES)
             if not inside:
                 self._tell(
                     errors.UserError(f"{path} holds no pictures; give a folder of PNG, JPEG, WebP, TIFF or BMP files")
@@ -145,9 +147,9 @@ class _Files:
         for name in names:
             try:
                 if name == "-":
-                    picture = pictures.load(io.BytesIO(sys.stdin.buffer.read()), "standard input")
+                    picture = preprocessing.load(io.BytesIO(sys.stdin.buffer.read()), "standard input")
                 else:
-                    picture = pictures.load(Path(name), name)
+                    picture = preprocessing.load(Path(name), name)
             except errors.UserError as error:
                 self._tell(error)
             else:
@@ -160,9 +162,9 @@ class _Files:
 
 
 def _export(options: argparse.Namespace) -> None:
-    from emnist_lines.reading import onnx_export as export
+    from emnist_lines.reading import onnx_export
 
-    for path in export.export(options.onnx, options.model):
+    for path in onnx_export.export(options.onnx, options.model):
         print(path)
 
 
@@ -186,7 +188,9 @@ def summarize(folder: Path) -> str:
         lines = [f"{metrics['lines']} test lines, {metrics['characters']} characters, source: {metrics['source']}"]
         lines += [_row(name, figures) for name, figures in rows]
     except (OSError, ValueError, KeyError, TypeError) as error:
-        raise errors.UserError(f"{path} holds no metrics ({reason(error)}); make them with `dvc repro`") from None
+        raise errors.UserError(
+            f"{path} holds no metrics ({errors.one_line(error)}); make them with `dvc repro`"
+        ) from None
     found = [path for path in (folder / "plots" / "readings.png", folder / "readings.png") if path.exists()]
     return "\n".join(lines + [f"pictured in {path}" for path in found])
 

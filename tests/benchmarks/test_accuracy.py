@@ -1,17 +1,21 @@
 """The page about errors counts them right, and is that of the committed figures."""
 
+import json
 from pathlib import Path
 
+import h5py
 import numpy as np
 import pandas as pd
 import pytest
+from benchmarks.parameters import Params
 
 from benchmarks import accuracy, classifier
+from emnist_lines.common.alphabet import CLASSES
 from emnist_lines.common.errors import UserError
 from emnist_lines.common.glyphs import Glyphs
-from emnist_lines.common.params import Params
-from emnist_lines.synthesis import documents as text
 from emnist_lines.synthesis import synthesize as synthesis
+from emnist_lines.synthesis.documents import Document
+from tests.conftest import REAL, ROOT, needs_real
 
 
 def frame(*rows: tuple[str, str, int]) -> pd.DataFrame:
@@ -20,11 +24,11 @@ def frame(*rows: tuple[str, str, int]) -> pd.DataFrame:
     return made
 
 
-READ = frame(("Cat Oil", "cat 0il", 2), ("to", "too", 1), ("see", "sc", 2), ("x", "x", 0))
+PREDICTED = frame(("Cat Oil", "cat 0il", 2), ("to", "too", 1), ("see", "sc", 2), ("x", "x", 0))
 
 
-def test_figures_of_known_readings() -> None:
-    found = accuracy.reading(READ, np.array([0.1, 0.2, 0.3, 0.0], dtype=np.float32))
+def test_figures_of_known_predictions() -> None:
+    found = accuracy.line_figures(PREDICTED, np.array([0.1, 0.2, 0.3, 0.0], dtype=np.float32))
     assert (found["lines"], found["characters"], found["errors"]) == (4, 13, 5)
     assert found["kinds"] == {"replace": 3, "insert": 1, "delete": 1}
     alike = {row["name"]: row["cer"] for row in found["alike"]}
@@ -35,7 +39,7 @@ def test_figures_of_known_readings() -> None:
     characters = {row["character"]: (row["count"], row["wrong"]) for row in found["by_character"]}
     assert characters["e"] == (2, 2)
     assert characters["t"] == (2, 0)
-    assert {row["confusion"] for row in found["swaps"]} == {"C → c", "O → 0", "· → o", "e → c", "e → ·"}
+    assert {row["confusion"] for row in found["confusions"]} == {"C → c", "O → 0", "· → o", "e → c", "e → ·"}
     assert sum(row["characters"] for row in found["by_place"]) == 13
     assert found["by_place"][0]["cer"] == round(1 / 4, 4)
     assert [row["lines"] for row in found["by_length"]] == [2, 1, 1]
@@ -43,8 +47,22 @@ def test_figures_of_known_readings() -> None:
     assert found["by_overlap"][1]["cer"] == round(2 / 7, 4)
 
 
+def test_the_committed_page_is_that_of_the_committed_figures() -> None:
+    figures = json.loads(accuracy.FIGURES.read_text(encoding="utf-8"))
+    assert (ROOT / accuracy.PAGE).read_text(encoding="utf-8") == accuracy.page(figures)
+
+
+@needs_real
+def test_the_committed_figures_are_those_of_the_committed_predictions() -> None:
+    figures = json.loads(accuracy.FIGURES.read_text(encoding="utf-8"))
+    with h5py.File(REAL) as file:
+        overlaps = file["test/overlaps"][:]
+    found = accuracy.line_figures(pd.read_csv(ROOT / accuracy.PREDICTIONS, keep_default_na=False), overlaps)
+    assert json.loads(json.dumps(found)) == {name: value for name, value in figures.items() if name != "single"}
+
+
 def test_single_glyphs_are_told_apart(
-    glyphs: Glyphs, documents: list[text.Document], small: Params, monkeypatch: pytest.MonkeyPatch
+    glyphs: Glyphs, documents: list[Document], small: Params, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(classifier, "EPOCH", 2000)
     monkeypatch.setattr(classifier, "EPOCHS", 2)
@@ -53,11 +71,11 @@ def test_single_glyphs_are_told_apart(
     assert np.allclose(table.sum(axis=1), 1)
     assert np.diag(table).mean() > 0.1  # chance: 0.016
     shares = classifier.frequencies(composers["test"].sampler.classes)
-    assert shares.argmax() == synthesis.CLASSES.index("e")
+    assert shares.argmax() == CLASSES.index("e")
     assert shares.sum() == pytest.approx(1)
 
 
-def test_missing_readings_are_one_sentence(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_missing_predictions_are_one_sentence(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     with pytest.raises(UserError, match=r"predictions.csv, data/lines.h5 missing; make them with `make repro`"):
         accuracy.main()

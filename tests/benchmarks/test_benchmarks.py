@@ -26,7 +26,7 @@ def test_the_committed_table_is_that_of_the_committed_results() -> None:
     assert (run.FOLDER / "results.md").read_text(encoding="utf-8") == run.table(results)
     assert results["repetitions"] >= 5
     table = run.table(results).split("\n\n")[0]
-    assert table in (ROOT / "README.md").read_text(encoding="utf-8")
+    assert table in (ROOT / "docs" / "speed.md").read_text(encoding="utf-8")
 
 
 def test_missing_data_is_one_sentence(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -38,7 +38,7 @@ def test_missing_data_is_one_sentence(tmp_path: Path, monkeypatch: pytest.Monkey
 
 def test_an_unknown_part_is_one_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("sys.argv", ["run", "trian"])
-    with pytest.raises(UserError, match="there is no part trian; the parts are synthesis, reading,"):
+    with pytest.raises(UserError, match="there is no part trian; the parts are synthesis, loading,"):
         run.main()
 
 

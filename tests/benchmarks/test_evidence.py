@@ -1,21 +1,19 @@
 """The table of evidence: its rows are what they claim to be, and it is that of the committed figures."""
 
 import json
-from dataclasses import asdict, replace
 from pathlib import Path
 
 import pytest
 import yaml
+from benchmarks.parameters import Params
 
 from benchmarks import evidence
-from emnist_lines.common import glyphs as store
 from emnist_lines.common.errors import UserError
-from emnist_lines.common.params import Params
+from emnist_lines.common.glyphs import write_glyphs
 from emnist_lines.evaluation.predict import evaluate
-from emnist_lines.sources import brown as corpus
-from emnist_lines.sources import drawn
-from emnist_lines.training import fit as training
+from emnist_lines.sources import brown, drawn
 from tests.conftest import ROOT
+from tests.training_run import trained
 
 
 @pytest.fixture(autouse=True)
@@ -39,7 +37,7 @@ def test_a_row_differs_from_ours_in_what_it_names(name: str) -> None:
 def test_the_lab_s_rows_differ_in_their_tokens_alone() -> None:
     one, other = (evidence.values_of(evidence.ROWS[name]) for name in ("lab", "lab_with_tokens"))
     assert not one.synthesize.with_start_end_tokens
-    assert replace(one, synthesize=replace(one.synthesize, with_start_end_tokens=True)) == other
+    assert one.replace(synthesize=one.synthesize.replace(with_start_end_tokens=True)) == other
     assert (other.train.optimizer, other.train.batch_size, other.train.ctc_weight) == ("adam", 128, 0)
 
 
@@ -47,17 +45,17 @@ def test_rows_are_measured_kept_and_told(
     small: Params, lines: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "data").mkdir()
-    store.write(drawn.draw(12, seed=0), tmp_path / "data" / "glyphs.h5")
-    corpus.write_builtin(tmp_path / "data" / "brown.zip")
+    write_glyphs(drawn.render_glyphs(12, seed=0), tmp_path / "data" / "glyphs.h5")
+    brown.write_builtin(tmp_path / "data" / "brown.zip")
     (tmp_path / "data" / "lines.h5").write_bytes(lines.read_bytes())
     monkeypatch.chdir(tmp_path)
-    short = replace(small, train=replace(small.train, max_epochs=1, curriculum=()))
+    short = small.replace(train=small.train.replace(max_epochs=1, curriculum=()))
     monkeypatch.setattr(evidence, "values_of", lambda row: short)
     rows = {name: evidence.ROWS[name] for name in ("ours", "lab_protocol")}
     monkeypatch.setattr(evidence, "ROWS", rows)
     (tmp_path / "models").mkdir()
-    (tmp_path / "params.yaml").write_text(yaml.safe_dump(json.loads(json.dumps(asdict(short)))))
-    training.train(short, lines, "", tmp_path / "checkpoints", tmp_path / "live", tmp_path / evidence.MODEL)
+    (tmp_path / "params.yaml").write_text(yaml.safe_dump(short.model_dump(mode="json")))
+    trained(short, lines, tmp_path, out=tmp_path / evidence.MODEL)
     monkeypatch.setattr("sys.argv", ["evidence", "--out", str(tmp_path), "lab_protocol"])
     evidence.main()
     found = json.loads((tmp_path / "evidence.json").read_text(encoding="utf-8"))
@@ -69,12 +67,20 @@ def test_rows_are_measured_kept_and_told(
     assert again["rows"].keys() == {"lab_protocol", "ours"}
     assert again["rows"]["lab_protocol"] == found["rows"]["lab_protocol"]
     assert found.keys() == again.keys() - {"released"}
-    figures, _, _ = evaluate(tmp_path / evidence.MODEL, lines, short.evaluate, short.machine)
-    assert again["released"]["test"]["joint"]["cer"] == figures["joint"]["cer"]
+    figures, _, _ = evaluate(tmp_path / evidence.MODEL, lines, "test", short.evaluate, short.machine)
+    assert again["released"]["test"]["beam"]["cer"] == figures["beam"]["cer"]
     assert again["released"]["seen"]["greedy"]["cer"] != figures["cer"]
     page = (tmp_path / "evidence.md").read_text(encoding="utf-8")
     assert f"| ours | **{again['rows']['ours']['cer']:.4f}** |" in page
     assert f"| … the CTC head alone | **{figures['ctc']['cer']:.4f}** |" in page
+
+
+def test_the_committed_table_is_that_of_the_committed_figures() -> None:
+    results = json.loads((evidence.FOLDER / "evidence.json").read_text(encoding="utf-8"))
+    table = evidence.table(results)
+    assert (evidence.FOLDER / "evidence.md").read_text(encoding="utf-8") == table
+    page = (ROOT / "docs" / "results.md").read_text(encoding="utf-8")
+    assert all(part.strip() in page for part in table.split("\n\n") if part.startswith("|"))
 
 
 def test_an_unknown_row_and_missing_data_are_one_sentence(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,73 +1,97 @@
-"""Pictures show every line, mark what was read wrongly and say how sure the reader was."""
+"""Pictures show every line, and each run of text in its colour, underlined as far as it is in doubt."""
 
 import numpy as np
 import pytest
 from PIL import Image
 
-from emnist_lines.figures import line_pictures as report
-from emnist_lines.figures.line_pictures import Shown
-
-INK = np.zeros((28, 140), dtype=np.uint8)
-INK[5:20, 10:30] = 255
-
-
-@pytest.mark.parametrize(
-    ("text", "prediction", "expected"),
-    [
-        ("abc", "abc", [("a", False), ("b", False), ("c", False)]),
-        ("abc", "axc", [("a", False), ("x", True), ("c", False)]),
-        ("abc", "ac", [("a", False), ("_", True), ("c", False)]),
-        ("ac", "abc", [("a", False), ("b", True), ("c", False)]),
-        ("ab", "", [("__", True)]),
-        ("", "ab", [("a", True), ("b", True)]),
-        ("", "", []),
-    ],
+from emnist_lines.figures.line_pictures import (
+    DOUBT,
+    GREY,
+    INK,
+    PAPER,
+    SCALE,
+    UNDERLINE,
+    WRONG,
+    Colour,
+    Entry,
+    Run,
+    line,
+    preview,
+    stack,
 )
-def test_wrong_characters_are_marked(text: str, prediction: str, expected: list[tuple[str, bool]]) -> None:
-    found = report.mark(text, prediction, [0.9] * len(prediction))
-    assert [(run.text, run.colour == report.WRONG) for run in found] == expected
+
+IMAGE = np.zeros((28, 140), dtype=np.uint8)
+IMAGE[5:20, 10:30] = 255
 
 
-def test_each_character_carries_its_doubt() -> None:
-    found = report.mark("abc", "xb", [0.25, 1.0])
-    assert [(run.text, run.doubt) for run in found] == [("x", 0.75), ("b", 0), ("_", 0)]
-
-
-def count(page: Image.Image, colour: report.Colour) -> int:
+def count(page: Image.Image, colour: Colour) -> int:
     """Pixels of a colour, or nearly so."""
     return int((np.abs(np.asarray(page).astype(int) - colour).sum(axis=2) < 60).sum())
 
 
-def shown(text: str, prediction: str, confidence: float) -> Shown:
-    return Shown(INK, text, prediction, confidence**2, [confidence] * len(prediction))
+def page(*runs: Run, heading: str = "") -> Image.Image:
+    """A picture of one line above one row of text."""
+    return stack([Entry(IMAGE, [list(runs)], heading)])
 
 
 def test_a_picture_has_room_for_every_line() -> None:
-    texts = ["a", "hello", "a much longer transcript than its line is wide"]
-    page = report.preview(np.stack([INK] * 3), np.array([28, 140, 84], dtype=np.int32), texts)
-    assert page.height > 3 * 28 * report.SCALE
-    assert page.width > 140 * report.SCALE
-    assert count(page, report.INK) + count(page, (0, 0, 0)) > 2 * 15 * 20 * report.SCALE**2  # dark on light
+    texts = ["a", "hello", "a much longer text than its line is wide"]
+    found = preview(np.stack([IMAGE] * 3), np.array([28, 140, 84], dtype=np.int32), texts)
+    assert found.height > 3 * 28 * SCALE
+    assert found.width > 140 * SCALE
+    assert count(found, INK) + count(found, (0, 0, 0)) > 2 * 15 * 20 * SCALE**2  # dark on light
+    assert count(found, PAPER) > 0.5 * found.width * found.height
 
 
-def test_readings_show_red_for_errors_and_orange_for_doubt() -> None:
-    right = report.readings({"Best": [shown("hello", "hello", 1.0)]})
-    wrong = report.readings({"Best": [shown("hello", "hallo", 1.0)]})
-    unsure = report.readings({"Best": [shown("hello", "hello", 0.3)]})
-    assert count(right, report.WRONG) == count(right, report.DOUBT) == 0
-    assert count(wrong, report.WRONG) > 20
-    assert count(wrong, report.DOUBT) == 0
-    assert count(unsure, report.WRONG) == 0
-    assert count(unsure, report.DOUBT) > 20
+def test_a_line_is_shown_as_far_as_its_text_goes() -> None:
+    narrow, wide = (preview(IMAGE[None], np.array([width], dtype=np.int32), ["a"]) for width in (20, 140))
+    assert count(narrow, (0, 0, 0)) == pytest.approx(count(wide, (0, 0, 0)) / 2, rel=0.1)  # half of its ink
+    assert narrow.width < wide.width
 
 
-def test_each_group_stands_under_its_heading() -> None:
-    one = report.readings({"Best": [shown("a", "a", 1.0)] * 2})
-    two = report.readings({"Best": [shown("a", "a", 1.0)], "Worst": [shown("a", "a", 1.0)]})
-    assert two.height > one.height
+@pytest.mark.parametrize("colour", [WRONG, GREY])
+def test_a_run_of_text_has_its_colour(colour: Colour) -> None:
+    assert count(page(Run("hello", colour)), colour) > 20 + count(page(Run("hello", INK)), colour)
+
+
+def test_text_is_written_after_the_text_before_it() -> None:
+    first, second = (np.asarray(page(*runs)) for runs in ([Run("HH", WRONG)], [Run("HH", INK), Run("HH", WRONG)]))
+    red = [np.flatnonzero((np.abs(p.astype(int) - WRONG).sum(axis=2) < 60).any(axis=0)) for p in (first, second)]
+    assert red[1].min() > red[0].max()
+
+
+def test_doubt_is_an_underline_that_is_the_longer_the_less_sure() -> None:
+    found = [count(page(Run("hello", INK, doubt)), DOUBT) for doubt in (0.0, 0.3, 0.6, 0.9)]
+    assert found[0] == 0
+    assert found[1] > 20
+    assert found[2] == pytest.approx(2 * found[1], abs=3 * UNDERLINE)
+    assert found[3] == pytest.approx(3 * found[1], abs=3 * UNDERLINE)
+
+
+def test_a_heading_takes_a_row_of_its_own() -> None:
+    without, with_heading = page(Run("a", INK)), page(Run("a", INK), heading="Best")
+    assert with_heading.height > without.height + 28
+    assert count(with_heading, INK) > count(without, INK)
+
+
+def test_each_entry_and_each_row_takes_its_place() -> None:
+    one = stack([Entry(IMAGE, [[Run("a", INK)]])])
+    two = stack([Entry(IMAGE, [[Run("a", INK)]])] * 2)
+    rows = stack([Entry(IMAGE, [[Run("a", INK)]] * 2)])
+    assert two.height > one.height + 28 * SCALE
+    assert one.height < rows.height < two.height
+    assert count(two, (0, 0, 0)) == 2 * count(one, (0, 0, 0))
 
 
 def test_a_line_as_on_paper() -> None:
-    line = np.asarray(report.line(INK, 40))
-    assert line.shape == (28, 40)
-    assert np.array_equal(255 - line, INK[:, :40])
+    found = np.asarray(line(IMAGE, 40))
+    assert found.shape == (28, 40)
+    assert np.array_equal(255 - found, IMAGE[:, :40])
+    assert line(IMAGE, 0).width == 1  # a picture has at least a column
+
+
+def test_a_picture_of_no_lines_is_empty_paper() -> None:
+    """As of a split of one or two lines, which has no best, typical and worst."""
+    found = np.asarray(stack([]))
+    assert found.size > 0
+    assert (found == PAPER).all()

@@ -5,11 +5,11 @@ import math
 
 import pytest
 import torch
+from benchmarks.parameters import Params
 from torch import Tensor
 
 from emnist_lines.common.alphabet import BLANK, END, PAD, START, SYMBOLS, encode
-from emnist_lines.common.params import Params
-from emnist_lines.network.beam_search import Prefixes, joint_decode
+from emnist_lines.network.beam_search import Prefixes, beam_search
 from emnist_lines.network.greedy import greedy_decode
 from emnist_lines.network.line_cnn_transformer import LineCNNTransformer
 
@@ -75,17 +75,17 @@ def encoded(seed: int) -> tuple[Tensor, Tensor]:
 @pytest.mark.parametrize("seed", range(4))
 @pytest.mark.parametrize("weight", [0.0, 0.3, 0.9])
 def test_a_wide_beam_finds_the_best_text(model: LineCNNTransformer, seed: int, weight: float) -> None:
-    memory, mask = encoded(seed)
+    features, mask = encoded(seed)
     logits = logits_of_few_letters(seed)
     texts = [text for length in range(5) for text in itertools.product(LETTERS, repeat=length)]
-    found = joint_decode(model, memory, mask, logits, LENGTHS, 6, beam=32, ctc_weight=weight)
+    found = beam_search(model, features, mask, logits, LENGTHS, 6, width=32, ctc_weight=weight)
     for line in range(2):
         chances = by_all_paths(logits[line, : LENGTHS[line]])
 
         def score(text: tuple[int, ...], line: int = line, chances: dict[tuple[int, ...], float] = chances) -> float:
             tokens = torch.tensor([[START, *text, END]])
             with torch.no_grad():
-                output = model.decode(tokens[:, :-1], memory[line : line + 1], mask[line : line + 1])
+                output = model.decode(tokens[:, :-1], features[line : line + 1], mask[line : line + 1])
             own = output.log_softmax(dim=-1)[0].gather(1, tokens[0, 1:, None]).sum()
             ctc = math.log(chances[text]) if chances.get(text) else -1e30
             return (1 - weight) * float(own) + weight * ctc
@@ -95,9 +95,9 @@ def test_a_wide_beam_finds_the_best_text(model: LineCNNTransformer, seed: int, w
 
 
 def test_a_beam_of_one_without_ctc_is_greedy_decoding(model: LineCNNTransformer) -> None:
-    memory, mask = encoded(9)
-    expected, _ = greedy_decode(model, memory, mask, 12)
-    found = joint_decode(model, memory, mask, logits_of_few_letters(9), LENGTHS, 12, beam=1, ctc_weight=0.0)
+    features, mask = encoded(9)
+    expected, _ = greedy_decode(model, features, mask, 12)
+    found = beam_search(model, features, mask, logits_of_few_letters(9), LENGTHS, 12, width=1, ctc_weight=0.0)
     assert torch.equal(found[:, :-1], expected[:, :-1])  # the last token: <E>, where greedy decoding may write on
 
 
@@ -106,6 +106,6 @@ def test_the_ctc_head_alone_reads_its_own_text(model: LineCNNTransformer) -> Non
     logits = torch.full((2, 5, len(SYMBOLS)), -20.0)
     for line, path in enumerate(([a, BLANK, a, b, b], [b, b, BLANK, a, a])):
         logits[line, torch.arange(5), torch.tensor(path)] = 20
-    memory, mask = encoded(0)
-    found = joint_decode(model, memory, mask, logits, LENGTHS, 8, beam=4, ctc_weight=0.999)
+    features, mask = encoded(0)
+    found = beam_search(model, features, mask, logits, LENGTHS, 8, width=4, ctc_weight=0.999)
     assert [[t for t in row if t not in (END, PAD)] for row in found.tolist()] == [[a, a, b], [b]]

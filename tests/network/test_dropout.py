@@ -2,9 +2,9 @@
 
 import pytest
 import torch
+from benchmarks.parameters import Params
 from torch import nn
 
-from emnist_lines.common.params import Params
 from emnist_lines.network.dropout import Dropout
 from emnist_lines.network.line_cnn_transformer import LineCNNTransformer
 

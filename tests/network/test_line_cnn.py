@@ -2,16 +2,16 @@
 
 import pytest
 import torch
+from benchmarks.parameters import Params
 from torch import Tensor
 
-from emnist_lines.common import allocator as memory
-from emnist_lines.common.params import Params
+from emnist_lines.common import allocator
 from emnist_lines.network.line_cnn import LineCNN
 
 
 def litter() -> None:
     """Leave NaN in memory that is allocated next."""
-    memory.keep_freed()
+    allocator.keep_freed_memory()
     rubbish = [torch.full((2**power,), torch.nan, dtype=torch.bfloat16) for power in range(8, 24) for _ in range(6)]
     del rubbish
 

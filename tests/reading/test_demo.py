@@ -20,6 +20,8 @@ from emnist_lines.reading import demo
 from tests import browsers
 from tests.conftest import ROOT
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def address(released: Path) -> Iterator[str]:

@@ -9,7 +9,7 @@ from PIL import Image
 
 from emnist_lines.common.errors import UserError
 from emnist_lines.common.glyphs import Glyphs
-from emnist_lines.reading import preprocessing as pictures
+from emnist_lines.reading import preprocessing
 
 
 @pytest.fixture(scope="module")
@@ -29,15 +29,15 @@ def likeness(image: np.ndarray, line: np.ndarray) -> float:
 
 def test_the_network_s_own_format_and_its_negative_stay_as_they_are(line: np.ndarray) -> None:
     for picture in (line, 255 - line, Image.fromarray(line), Image.fromarray(255 - line).convert("RGB")):
-        (found,) = pictures.lines(picture)
+        (found,) = preprocessing.lines(picture)
         assert np.array_equal(found, line)
 
 
 def test_paper_behind_the_line_is_cut(line: np.ndarray) -> None:
-    (found,) = pictures.lines(np.pad(line, ((0, 0), (30, 300))))
-    first, *_, last = np.flatnonzero((line >= pictures.FAINTEST).any(axis=0))
-    assert found.shape[1] == last + 1 - first + 2 * pictures.SIDE
-    assert np.array_equal(found[:, pictures.SIDE : -pictures.SIDE], line[:, first : last + 1])
+    (found,) = preprocessing.lines(np.pad(line, ((0, 0), (30, 300))))
+    first, *_, last = np.flatnonzero((line >= preprocessing.FAINTEST).any(axis=0))
+    assert found.shape[1] == last + 1 - first + 2 * preprocessing.SIDE
+    assert np.array_equal(found[:, preprocessing.SIDE : -preprocessing.SIDE], line[:, first : last + 1])
 
 
 def sixteen_bits(line: np.ndarray) -> Image.Image:
@@ -77,7 +77,7 @@ def coloured(line: np.ndarray) -> Image.Image:
 )
 def test_any_colours_size_and_place(line: np.ndarray, scale: float, margin: int, make: object) -> None:
     large = Image.fromarray(line).resize((round(140 * scale), round(28 * scale)), Image.Resampling.BICUBIC)
-    found = pictures.lines(make(np.pad(np.asarray(large), margin)))  # type: ignore[operator]
+    found = preprocessing.lines(make(np.pad(np.asarray(large), margin)))  # type: ignore[operator]
     assert found
     assert all(image.shape[0] == 28 and image.dtype == np.uint8 for image in found)
     assert max(likeness(image, line) for image in found) > (0.9 if scale > 1 else 0.8)
@@ -86,7 +86,7 @@ def test_any_colours_size_and_place(line: np.ndarray, scale: float, margin: int,
 def test_thin_strokes_are_widened() -> None:
     drawn = np.zeros((400, 900), dtype=np.uint8)
     drawn[50:350, 100:104] = drawn[50:350, 700:704] = drawn[200:204, 100:700] = 255
-    (*_, found) = pictures.lines(drawn)
+    (*_, found) = preprocessing.lines(drawn)
     assert 1.2 <= (found > 127)[:, : found.shape[1] // 4].sum() / 18 <= 4.5
 
 
@@ -94,15 +94,15 @@ def test_shadows_on_paper_are_no_ink(line: np.ndarray) -> None:
     large = np.asarray(Image.fromarray(line).resize((560, 112), Image.Resampling.BICUBIC), dtype=float)
     paper = np.pad(255 - large, 50, constant_values=255) * np.linspace(0.5, 0.9, 660)
     noise = np.random.default_rng(0).normal(0, 5, paper.shape)
-    found = pictures.lines((paper + noise).clip(0, 255).astype(np.uint8))
+    found = preprocessing.lines((paper + noise).clip(0, 255).astype(np.uint8))
     assert max(likeness(image, line) for image in found) > 0.9
 
 
 @pytest.mark.parametrize("value", [0, 7, 128, 255])
 @pytest.mark.parametrize("size", [(28, 50), (300, 400), (1, 1)])
 def test_blank_pictures_hold_no_line(value: int, size: tuple[int, int]) -> None:
-    assert pictures.lines(np.full(size, value, dtype=np.uint8)) == []
-    assert pictures.lines(Image.new("RGBA", size, (value, value, value, 0))) == []
+    assert preprocessing.lines(np.full(size, value, dtype=np.uint8)) == []
+    assert preprocessing.lines(Image.new("RGBA", size, (value, value, value, 0))) == []
 
 
 @pytest.mark.parametrize(
@@ -118,12 +118,12 @@ def test_blank_pictures_hold_no_line(value: int, size: tuple[int, int]) -> None:
 )
 def test_arrays_that_are_no_pictures(array: np.ndarray) -> None:
     with pytest.raises(ValueError, match="a picture"):
-        pictures.lines(array)
+        preprocessing.lines(array)
 
 
 def test_arrays_of_all_types_are_the_same_picture(line: np.ndarray) -> None:
     for array in (line, line.astype(np.uint16) * 257, line / 255, np.stack([line] * 3, axis=2)):
-        (found,) = pictures.lines(array)
+        (found,) = preprocessing.lines(array)
         assert np.array_equal(found, line)
 
 
@@ -131,8 +131,8 @@ def test_arrays_of_all_types_are_the_same_picture(line: np.ndarray) -> None:
 def test_formats(line: np.ndarray, tmp_path: Path, kind: str) -> None:
     path = tmp_path / f"line.{kind}"
     Image.fromarray(line).save(path)
-    assert path.suffix in pictures.SUFFIXES
-    assert likeness(pictures.lines(pictures.load(path, "it"))[0], line) > 0.95
+    assert path.suffix in preprocessing.SUFFIXES
+    assert likeness(preprocessing.lines(preprocessing.load(path, "it"))[0], line) > 0.95
 
 
 def test_a_turned_photograph_is_turned_back(line: np.ndarray, tmp_path: Path) -> None:
@@ -141,7 +141,7 @@ def test_a_turned_photograph_is_turned_back(line: np.ndarray, tmp_path: Path) ->
     exif = Image.Exif()
     exif[0x0112] = 6  # to be turned clockwise
     turned.save(path, exif=exif, quality=95)
-    assert pictures.load(path, "it").size == (140, 28)
+    assert preprocessing.load(path, "it").size == (140, 28)
 
 
 def test_what_cannot_be_read_is_one_sentence(line: np.ndarray, tmp_path: Path) -> None:
@@ -160,4 +160,4 @@ def test_what_cannot_be_read_is_one_sentence(line: np.ndarray, tmp_path: Path) -
         ".": "cannot be read as a picture",
     }.items():
         with pytest.raises(UserError, match=f"^it {message}"):
-            pictures.load(tmp_path / name, "it")
+            preprocessing.load(tmp_path / name, "it")

@@ -6,19 +6,19 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from benchmarks.parameters import Params
 from PIL import Image
+from rapidfuzz.distance import Levenshtein
 
 import emnist_lines
 from emnist_lines.common.errors import UserError
-from emnist_lines.common.params import Params
-from emnist_lines.evaluation.predict import read, table
+from emnist_lines.evaluation.predict import predict
 from emnist_lines.lines.dataset import LinesDataset
 from emnist_lines.network import model_file
-from emnist_lines.network.metrics import edit_distance
-from emnist_lines.reading import preprocessing as pictures
-from emnist_lines.reading.reader import Reader, cut
-from emnist_lines.training import lit_recognizer as learning
-from emnist_lines.training.lit_recognizer import LineLearner
+from emnist_lines.network.recognizer import Recognizer
+from emnist_lines.reading import preprocessing
+from emnist_lines.reading.long_lines import cut
+from emnist_lines.reading.reader import Reader
 from tests.conftest import REAL, needs_real
 
 
@@ -33,9 +33,9 @@ def images(dataset: LinesDataset, count: int) -> list[np.ndarray]:
 
 def expected(released: Path, dataset: LinesDataset, values: Params, count: int) -> list[str]:
     """What `evaluate` reads in the first lines."""
-    learner, _ = learning.load(released)
-    read(learner, dataset, values.evaluate.batch_size, values.machine)
-    return list(table(dataset.texts, learner)["prediction"][:count])
+    recognizer, _ = model_file.load(released)
+    predictions, _ = predict(recognizer, dataset, values.evaluate.replace(beam_width=0), values.machine)
+    return list(predictions["prediction"][:count])
 
 
 def test_lines_are_read_as_evaluation_reads_them(
@@ -47,6 +47,7 @@ def test_lines_are_read_as_evaluation_reads_them(
     assert reader.read(images(dataset, 1)[0]).text == wanted[0]
 
 
+@pytest.mark.slow
 @needs_real
 def test_real_lines_from_files_however_they_are_rendered(
     released: Path, reader: Reader, small: Params, tmp_path: Path
@@ -55,7 +56,7 @@ def test_real_lines_from_files_however_they_are_rendered(
     found, texts = images(dataset, 200), dataset.texts[:200]
 
     def cer(predictions: list[str]) -> float:
-        return sum(map(edit_distance, predictions, texts)) / sum(map(len, texts))
+        return sum(map(Levenshtein.distance, predictions, texts)) / sum(map(len, texts))
 
     def of_files(render: object) -> float:
         for number, image in enumerate(found):
@@ -117,7 +118,7 @@ def test_long_lines_are_read_in_pieces_in_their_order(reader: Reader, drawn_line
     long = np.concatenate([np.pad(part, ((0, 0), (0, 40))) for part in parts], axis=1)
     assert long.shape[1] > 1000
     text = reader.read(long)
-    assert edit_distance(text.text, " ".join(words)) <= 0.1 * len(text.text)
+    assert Levenshtein.distance(text.text, " ".join(words)) <= 0.1 * len(text.text)
     assert len(text.confidences) == len(text.text)
 
 
@@ -139,13 +140,13 @@ def test_more_characters_than_fit_are_read_in_two(
     small: Params, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A network that never ends a text makes the reader try halves, until they are too narrow to cut."""
-    learner = LineLearner(small.model, small.train, 10, total_steps=1)
+    recognizer = Recognizer.build(small.model, 10, label_smoothing=0.0, with_ctc=False)
     with torch.no_grad():
-        learner.model.fc.weight.zero_()
-        learner.model.fc.bias.zero_()
-        learner.model.fc.bias[12] = 9
-    about = model_file.ModelFile(small.model, small.train, 10, "drawn", "hash")
-    model_file.save(tmp_path / "model", learner.state_dict(), about)
+        recognizer.network.fc.weight.zero_()
+        recognizer.network.fc.bias.zero_()
+        recognizer.network.fc.bias[12] = 9
+    card = model_file.ModelCard(small.model.architecture(), 10, start_end_tokens=True, label_smoothing=0.0)
+    model_file.save(tmp_path / "model", recognizer.modules().state_dict(), card)
     text = Reader(tmp_path / "model").read(np.full((28, 200), 200, dtype=np.uint8) * (np.arange(200) % 20 > 3))
     assert len(text.text) > 9
     assert set(text.text) <= {"8", " "}
@@ -154,9 +155,9 @@ def test_more_characters_than_fit_are_read_in_two(
 def test_the_reader_is_found_where_the_readme_says(released: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert emnist_lines.Reader is Reader
     monkeypatch.setenv("EMNIST_LINES_MODEL", str(released))
-    assert Reader().about.max_length == 32
+    assert Reader().card.max_length == 32
     monkeypatch.setenv("EMNIST_LINES_MODEL", "/nowhere/model")
-    with pytest.raises(UserError, match="/nowhere/model is no model of this project"):
+    with pytest.raises(UserError, match="/nowhere/model is missing"):
         Reader()
     with pytest.raises(AttributeError):
         _ = emnist_lines.Writer
@@ -170,4 +171,4 @@ def test_files_that_are_open_are_read_too(reader: Reader, drawn_lines: Path, tmp
             [file, tmp_path / "line.png", str(tmp_path / "line.png"), Image.fromarray(image), image]
         )
     assert len({text.text for text in texts}) == 1
-    assert np.array_equal(pictures.lines(image)[0], image)
+    assert np.array_equal(preprocessing.lines(image)[0], image)

@@ -1,103 +1,44 @@
-"""Lines are what they claim to be, share nothing between splits, and are the same bytes each time."""
+"""Lines share nothing between splits, and are the same bytes each time and everywhere."""
 
 import hashlib
-import resource
+import json
 import subprocess
 import sys
-from dataclasses import replace
+import tracemalloc
 from pathlib import Path
 
 import h5py
 import numpy as np
 import pytest
+from benchmarks.parameters import Params
 
-from emnist_lines.common.alphabet import CLASSES, END, PAD, START, decode, encode, frame
-from emnist_lines.common.glyphs import Glyphs
-from emnist_lines.common.params import Params, Synthesize
-from emnist_lines.synthesis import documents as text
+from emnist_lines.common.alphabet import CLASSES, SYMBOLS
+from emnist_lines.common.files import sha256
+from emnist_lines.common.glyphs import Glyphs, read_glyphs
 from emnist_lines.synthesis import synthesize as synthesis
-from emnist_lines.synthesis.composer import Block, Composer
+from emnist_lines.synthesis.config import SplitFractions, SynthesizeConfig, VariationConfig
+from emnist_lines.synthesis.documents import Document, read_documents
+from emnist_lines.synthesis.splits import SPLITS
+from emnist_lines.synthesis.statistics import statistics
+from tests.conftest import REAL, ROOT, needs_real
+from tests.synthesis.helpers import fingerprints, one_pixel_each, some
 
 
-def one_pixel_each(count: int = 12) -> Glyphs:
-    """Glyphs of one ink value per glyph, so that a line tells which it used: 62 classes × `count`, values 1 to 124."""
-    labels = np.repeat(np.arange(62, dtype=np.uint8), count)
-    images = np.zeros((len(labels), 28, 28), dtype=np.uint8)
-    for number, image in enumerate(images):
-        image[number % 28, number // 28 % 28] = 200  # its place is its name
-    return Glyphs(images, labels, "emnist", ("test",))
+def whole_numbers(count: int = 8) -> Glyphs:
+    """Glyphs made of whole numbers alone, so that every machine has the same: ink in the middle, paper around."""
+    number, row, column = np.ogrid[: 62 * count, :28, :28]
+    ink = (37 * number + 11 * row**2 + 5 * column * (number % 7 + 1) + 3 * row * column) % 256
+    ink[(ink < 100) | (np.abs(2 * row - 27) > 20) | (np.abs(2 * column - 27) > 20)] = 0
+    return Glyphs.in_order(ink.astype(np.uint8), np.repeat(np.arange(62, dtype=np.uint8), count), "emnist", ("test",))
 
 
-def some(composer: Composer, count: int) -> Block:
-    """Lines that a composer makes."""
-    return composer.compose(composer.draw(count, np.random.default_rng(0)))
+def some_documents() -> list[Document]:
+    """Twenty documents with all characters."""
+    letters = CLASSES * 20
+    return [[letters[7 * d + 5 * w : 7 * d + 5 * w + 1 + (d + w) % 6] for w in range(40)] for d in range(20)]
 
 
-def fingerprints(images: np.ndarray) -> set[bytes]:
-    return {image.tobytes() for image in images}
-
-
-def test_a_line_is_its_glyphs_side_by_side(glyphs: Glyphs, documents: list[text.Document], small: Params) -> None:
-    params = replace(small.synthesize, min_overlap=0.0, max_overlap=0.0)
-    composer = synthesis.composers(glyphs, documents, params)["test"]
-    known = {label: fingerprints(glyphs.images[glyphs.labels == label]) for label in range(62)}
-    block = some(composer, 40)
-    for image, tokens, width, written in zip(block.images, block.tokens, block.widths, block.texts, strict=True):
-        string = written.decode()
-        assert tokens.tolist() == frame(encode(string), 10)
-        assert width == 28 * len(string)
-        assert not image[:, width:].any()
-        for place, character in enumerate(string):
-            cell = image[:, 28 * place : 28 * place + 28]
-            if character == " ":
-                assert not cell.any()
-            else:
-                assert cell.tobytes() in known[CLASSES.index(character)]
-
-
-@pytest.mark.parametrize("within_line", [False, True])
-def test_overlaps_lie_in_their_range(
-    glyphs: Glyphs, documents: list[text.Document], small: Params, within_line: bool
-) -> None:
-    params = replace(
-        small.synthesize, min_overlap=0.25, max_overlap=0.5, overlap_varies_within_line=within_line, max_length=20
-    )
-    block = some(synthesis.composers(glyphs, documents, params)["train"], 200)
-    lengths = np.char.str_len(block.texts)
-    several = lengths > 1
-    assert (block.overlaps[several] >= 0.25).all()
-    assert (block.overlaps[several] <= 0.5).all()
-    assert (block.overlaps[~several] == 0).all()
-    joints = lengths - 1
-    assert (block.widths >= 28 + joints * 14).all()
-    assert (block.widths <= 28 + joints * 21).all()
-    even = (block.widths[several] - 28) % joints[several] == 0
-    assert even.all() != within_line
-
-
-def test_sums_of_ink_saturate(documents: list[text.Document], small: Params) -> None:
-    labels = np.repeat(np.arange(62, dtype=np.uint8), 3)
-    full = Glyphs(np.full((186, 28, 28), 200, dtype=np.uint8), labels, "emnist", ("test",))
-    params = replace(small.synthesize, min_overlap=0.5, max_overlap=0.5)
-    composer = Composer(full, [["ab"] * 20], params)
-    block = some(composer, 20)
-    assert set(np.unique(block.images)) == {0, 200, 255}
-    two = block.images[np.flatnonzero(block.texts == b"ab")[0]]
-    assert (two[:, :14] == 200).all()
-    assert (two[:, 14:28] == 255).all()
-    assert (two[:, 28:42] == 200).all()
-
-
-@pytest.mark.parametrize("fresh", [True, False])
-def test_a_fresh_glyph_for_each_character_or_one_per_line(small: Params, fresh: bool) -> None:
-    params = replace(small.synthesize, max_overlap=0.0, fresh_glyph_per_character=fresh)
-    block = some(Composer(one_pixel_each(), [["aaaaaaaa"] * 3], params), 30)
-    kinds = [len(fingerprints(image[:, : 28 * 8].reshape(28, 8, 28).swapaxes(0, 1))) for image in block.images]
-    assert (max(kinds) == 1) != fresh
-    assert len(fingerprints(block.images)) > 5
-
-
-def test_splits_share_no_glyph_and_no_document(documents: list[text.Document], small: Params) -> None:
+def test_splits_share_no_glyph_and_no_document(documents: list[Document], small: Params) -> None:
     makers = synthesis.composers(one_pixel_each(), documents, small.synthesize)
     inks = {name: fingerprints(maker.ink[:-1]) for name, maker in makers.items()}
     assert len(set.union(*inks.values())) == sum(map(len, inks.values())) == 744
@@ -109,9 +50,9 @@ def test_splits_share_no_glyph_and_no_document(documents: list[text.Document], s
         assert sum(found) == 1
 
 
-def test_only_the_train_glyphs_vary(glyphs: Glyphs, documents: list[text.Document], small: Params) -> None:
-    params = replace(small.synthesize, max_overlap=0.0)
-    for name, composer in synthesis.composers(glyphs, documents, params).items():
+def test_only_the_train_glyphs_vary(glyphs: Glyphs, documents: list[Document], small: Params) -> None:
+    config = small.synthesize.replace(max_overlap=0.0)
+    for name, composer in synthesis.composers(glyphs, documents, config).items():
         block = some(composer, 40)
         cells = block.images.reshape(40, 28, 10, 28).swapaxes(1, 2)
         written = np.arange(10) < np.char.str_len(block.texts)[:, None]
@@ -125,9 +66,9 @@ def test_only_the_train_glyphs_vary(glyphs: Glyphs, documents: list[text.Documen
         assert inked.any(axis=(1, 2)).all()
 
 
-def test_what_the_lab_shared_between_splits(documents: list[text.Document], small: Params) -> None:
+def test_what_the_lab_shared_between_splits(documents: list[Document], small: Params) -> None:
     apart = synthesis.composers(one_pixel_each(), documents, small.synthesize)
-    shared = synthesis.composers(one_pixel_each(), documents, replace(small.synthesize, shared_as_in_lab=True))
+    shared = synthesis.composers(one_pixel_each(), documents, small.synthesize.replace(shared_as_in_lab=True))
     inks = {name: fingerprints(maker.ink[:-1]) for name, maker in apart.items()}
     both = inks["train"] | inks["val"]
     assert fingerprints(shared["train"].ink[:-1]) == fingerprints(shared["val"].ink[:-1]) == both
@@ -142,87 +83,58 @@ def readable(classes: str) -> str:
     return "".join(letters[ord(c) - 32] for c in classes)
 
 
-def test_without_start_and_end_tokens_lines_may_be_longer(
-    glyphs: Glyphs, documents: list[text.Document], small: Params
-) -> None:
-    params = replace(small.synthesize, with_start_end_tokens=False)
-    block = some(synthesis.composers(glyphs, documents, params)["train"], 200)
-    assert not np.isin(block.tokens, (START, END)).any()
-    assert np.char.str_len(block.texts).max() == 10
-    for tokens, written in zip(block.tokens, block.texts, strict=True):
-        assert decode(tokens) == written.decode()
-        assert (tokens == PAD).sum() == 10 - len(written)
-
-
-def test_shortest_possible_lines(glyphs: Glyphs, documents: list[text.Document], small: Params) -> None:
-    params = replace(small.synthesize, max_length=3)
-    block = some(synthesis.composers(glyphs, documents, params)["val"], 20)
-    assert (np.char.str_len(block.texts) == 1).all()
-    assert block.images.shape == (20, 28, 84)
-    assert (block.widths == 28).all()
-
-
 def test_more_lines_begin_with_the_same_lines(
-    glyphs: Glyphs, documents: list[text.Document], small: Params, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    glyphs: Glyphs, documents: list[Document], small: Params, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(synthesis, "BLOCK", 8)
     for count in (16, 30):
-        params = replace(small.synthesize, num_train=count)
-        synthesis.synthesize(glyphs, documents, params, tmp_path / f"{count}.h5")
+        config = small.synthesize.replace(num_train=count)
+        synthesis.synthesize(glyphs, documents, config, tmp_path / f"{count}.h5")
     with h5py.File(tmp_path / "16.h5") as few, h5py.File(tmp_path / "30.h5") as many:
         assert np.array_equal(few["train/images"], many["train/images"][:16])
         assert np.array_equal(few["test/images"], many["test/images"])
         assert len(set(many["train/texts"][:])) > 15
 
 
-def test_the_file_and_its_statistics(
-    lines: Path, small: Params, glyphs: Glyphs, documents: list[text.Document]
-) -> None:
+def test_the_file_and_its_statistics(lines: Path, small: Params, glyphs: Glyphs, documents: list[Document]) -> None:
+    found = synthesis.synthesize(glyphs, documents, small.synthesize, lines.with_name("again.h5"))
+    assert lines.with_name("again.h5").read_bytes() == lines.read_bytes()
+    assert found["source"] == "drawn"
     with h5py.File(lines) as file:
         assert file.attrs["source"] == "drawn"
+        assert json.loads(file.attrs["alphabet"]) == list(SYMBOLS)
+        assert SynthesizeConfig(lines_per_file=None, **json.loads(file.attrs["params"])) == small.synthesize
         for split, count in (("train", 96), ("val", 24), ("test", 24)):
             group = file[split]
             assert group["images"].shape == (count, 28, 280)
             assert group["tokens"].shape == (count, 10)
             assert {group[name].dtype.str for name in ("images", "tokens")} == {"|u1"}
             assert group["texts"].shape == group["widths"].shape == group["overlaps"].shape == (count,)
-        texts = [written.decode() for written in file["train/texts"]]
-    statistics = synthesis.synthesize(glyphs, documents, small.synthesize, lines.with_name("again.h5"))
-    train = statistics["train"]
-    assert statistics["source"] == "drawn"
-    assert train["lines"] == 96
-    assert train["characters"] == len("".join(texts))
-    lengths = train["distributions"][0]
-    assert lengths["max"] == max(map(len, texts))
-    assert lengths["mean"] == round(sum(map(len, texts)) / 96, 4)
-    counts = {row["character"]: row["count"] for row in train["count_by_character"]}
-    assert counts == {c: "".join(texts).count(c) for c in " " + CLASSES}
-    assert sum(row["lines"] for row in train["lines_by_length"]) == 96
+            assert found[split] == statistics(group["texts"][:], group["overlaps"][:], group["widths"][:])
+            assert found[split]["lines"] == count
 
 
 RUN = """
 import sys
-from dataclasses import replace
 from pathlib import Path
-from emnist_lines.sources import brown as corpus
-from emnist_lines.common import params
-from emnist_lines.synthesis import synthesize as synthesis
-from emnist_lines.synthesis import documents as text
-from emnist_lines.sources import drawn
-from emnist_lines.common import glyphs as store
+from emnist_lines.common import config
+from emnist_lines.common.glyphs import read_glyphs, write_glyphs
+from emnist_lines.sources import brown, drawn
+from emnist_lines.synthesis.config import SplitFractions, SynthesizeConfig, VariationConfig
+from emnist_lines.synthesis.documents import read_documents
+from emnist_lines.synthesis.synthesize import synthesize
 root, out = map(Path, sys.argv[1:])
-values = params.load(root / "params.yaml").synthesize
-values = replace(values, num_train=1200, num_val=8, num_test=8)
-store.write(drawn.draw(10, 3), out / "glyphs.h5")
-corpus.write_builtin(out / "brown.zip")
-glyphs, documents = store.read(out / "glyphs.h5"), text.read_documents(out / "brown.zip")
-synthesis.synthesize(glyphs, documents, values, out / "lines.h5")
+values = config.load(root / "params.yaml", synthesize=SynthesizeConfig)
+write_glyphs(drawn.render_glyphs(4, 3), out / "glyphs.h5")
+brown.write_builtin(out / "brown.zip")
+glyphs, documents = read_glyphs(out / "glyphs.h5"), read_documents(out / "brown.zip")
+synthesize(glyphs, documents, values.replace(num_train=520, num_val=8, num_test=8), out / "lines.h5")
 """
 
 
 def test_the_number_of_processes_does_not_matter(
     glyphs: Glyphs,
-    documents: list[text.Document],
+    documents: list[Document],
     small: Params,
     lines: Path,
     tmp_path: Path,
@@ -235,34 +147,129 @@ def test_the_number_of_processes_does_not_matter(
 
 
 def test_two_fresh_processes_write_the_same_bytes(tmp_path: Path) -> None:
-    from tests.conftest import ROOT
-
     found = []
     for number, hash_seed in enumerate("17"):
         out = tmp_path / str(number)
         out.mkdir()
         environment = {"PYTHONHASHSEED": hash_seed, "TZ": f"UTC+{number}", "PATH": "/usr/bin:/bin"}
         subprocess.run([sys.executable, "-c", RUN, str(ROOT), str(out)], check=True, env=environment)
-        names = ("glyphs.h5", "brown.zip", "lines.h5")
-        found.append([hashlib.sha256((out / name).read_bytes()).hexdigest() for name in names])
+        found.append([sha256(out / name) for name in ("glyphs.h5", "brown.zip", "lines.h5")])
     assert found[0] == found[1]
 
 
-def test_memory_does_not_grow_with_the_number_of_lines(
-    glyphs: Glyphs, documents: list[text.Document], defaults: Params, tmp_path: Path
-) -> None:
-    composer = synthesis.composers(glyphs, documents, defaults.synthesize)["train"]
-    some(composer, synthesis.BLOCK)
+def test_memory_does_not_grow_with_the_number_of_lines(defaults: Params, tmp_path: Path) -> None:
+    glyphs, documents = whole_numbers(), some_documents()
 
-    def peak() -> int:
-        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+    def peak(count: int) -> int:
+        config = defaults.synthesize.replace(num_train=count, num_val=1, num_test=1)
+        tracemalloc.start()  # numpy tells it of its arrays
+        synthesis.synthesize(glyphs, documents, config, tmp_path / "lines.h5")
+        _, most = tracemalloc.get_traced_memory()
+        tracemalloc.stop()
+        return most
 
-    def write(count: int) -> int:
-        params: Synthesize = replace(defaults.synthesize, num_train=count, num_val=1, num_test=1)
-        before = peak()
-        synthesis.synthesize(glyphs, documents, params, tmp_path / "lines.h5")
-        (tmp_path / "lines.h5").unlink()
-        return peak() - before
+    images = synthesis.BLOCK * 28 * 28 * 32  # bytes of a block's
+    few = peak(2 * synthesis.BLOCK)
+    assert few > images  # it is told of them
+    assert peak(5 * synthesis.BLOCK) - few < images / 2
 
-    write(1000)
-    assert write(10_000) < 60e6  # their images alone are 250 MB
+
+FRESH = SynthesizeConfig(
+    seed=7,
+    num_train=24,
+    num_val=12,
+    num_test=12,
+    lines_per_file=None,
+    max_length=12,
+    min_overlap=0.0,
+    max_overlap=0.33,
+    overlap_varies_within_line=False,
+    with_start_end_tokens=True,
+    fresh_glyph_per_character=True,
+    train_variation=VariationConfig(shift=1.0, stretch=2.5, bend=1.0, pen=0.5),
+    split_fractions=SplitFractions(train=0.7, val=0.15, test=0.15),
+    shared_as_in_lab=False,
+)
+AS_IN_LAB = FRESH.replace(
+    min_overlap=0.1,
+    max_overlap=0.5,
+    overlap_varies_within_line=True,
+    with_start_end_tokens=False,
+    fresh_glyph_per_character=False,
+    train_variation=VariationConfig(shift=0.0, stretch=0.0, bend=0.0, pen=0.0),
+    shared_as_in_lab=True,
+)
+
+
+@pytest.mark.parametrize(
+    ("config", "pinned"),
+    [
+        (FRESH, "fba1959534d6632e4472413028d6377e42026569a282989ab7e6e33d90d25f9f"),
+        (AS_IN_LAB, "ae73807fe845e6494815efc513789cb54781fb07f59499a076ac3301fb8e917c"),
+    ],
+    ids=["fresh", "as in the lab"],
+)
+def test_the_pixels_of_a_small_file_are_pinned(tmp_path: Path, config: SynthesizeConfig, pinned: str) -> None:
+    """Of glyphs that are whole numbers: all that follows is whole numbers too, or rounded to them."""
+    synthesis.synthesize(whole_numbers(), some_documents(), config, tmp_path / "lines.h5")
+    digest = hashlib.sha256()
+    with h5py.File(tmp_path / "lines.h5") as file:
+        for split in SPLITS:
+            for column in ("images", "tokens", "widths"):
+                digest.update(file[split][column][:].tobytes())
+            digest.update(b"\n".join(file[split]["texts"][:]))
+    assert digest.hexdigest() == pinned
+
+
+REAL_IMAGES = {
+    "test": "af9c8a37efd6f06d4100d80946337d06715cbf1bcd101fd5b69837a3d5a9676c",
+    "val": "0bc14bfb0cae37e5d97a477bb906d746c3e5f291ba2fa6e6525e32fb3329649a",
+}
+REAL_TEXTS = {
+    "test": "cae3c169d80a5bb5cfc070ebbe7a6948622dbac1e64f18c6bd99e84890e729f8",
+    "val": "800d5c088cd3848077286093fca1996ad64af06c72f694943eb53eeac5444e25",
+}
+"""SHA-256 of the lines that every published number was measured on."""
+DATA = REAL.parent
+
+
+def require_default_lines(defaults: Params) -> None:
+    """Skip where data/ holds lines of other parameters."""
+    with h5py.File(REAL) as file:
+        params, source = json.loads(file.attrs["params"]), file.attrs["source"]
+    with h5py.File(DATA / "glyphs.h5") as file:
+        parts = file.attrs["parts"]
+    ours = defaults.synthesize.model_dump(exclude_none=True)
+    for train_only in ("num_train", "lines_per_file", "train_variation"):
+        params.pop(train_only, None)
+        ours.pop(train_only, None)
+    if (params, source, parts) != (ours, defaults.download.source, ",".join(defaults.download.parts)):
+        pytest.skip("data/ holds lines of other parameters than params.yaml's")
+
+
+@needs_real
+@pytest.mark.parametrize("split", ["test", "val"])
+def test_the_default_lines_are_those_that_were_published(defaults: Params, split: str) -> None:
+    require_default_lines(defaults)
+    with h5py.File(REAL) as file:
+        images, texts = file[split]["images"][:], file[split]["texts"][:]
+    assert hashlib.sha256(images.tobytes()).hexdigest() == REAL_IMAGES[split]
+    assert hashlib.sha256(b"\n".join(texts)).hexdigest() == REAL_TEXTS[split]
+
+
+@needs_real
+def test_the_code_still_composes_the_default_lines(defaults: Params) -> None:
+    """The file may be older than the code."""
+    require_default_lines(defaults)
+    glyphs, documents = read_glyphs(DATA / "glyphs.h5"), read_documents(DATA / "brown.zip")
+    for split, composer in synthesis.composers(glyphs, documents, defaults.synthesize).items():
+        if split == "train":
+            continue
+        tasks = synthesis.blocks(getattr(defaults.synthesize, f"num_{split}"), split, defaults.synthesize.seed)
+        made = [composer.compose(composer.sample(where.stop - where.start, rng)) for where, rng in tasks]
+        images = hashlib.sha256()
+        for block in made:
+            images.update(block.images.tobytes())
+        assert images.hexdigest() == REAL_IMAGES[split]
+        texts = b"\n".join(text for block in made for text in block.texts.tolist())
+        assert hashlib.sha256(texts).hexdigest() == REAL_TEXTS[split]

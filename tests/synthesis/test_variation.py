@@ -1,15 +1,13 @@
 """A varied glyph is what the field and the pen say, pixel by pixel."""
 
-from dataclasses import replace
-
 import numpy as np
 import pytest
 
 from emnist_lines.common.glyphs import Glyphs
-from emnist_lines.common.params import Variation
 from emnist_lines.synthesis import variation
+from emnist_lines.synthesis.config import VariationConfig
 
-MOST = Variation(shift=1.0, stretch=2.5, bend=1.0, pen=0.5)
+MOST = VariationConfig(shift=1.0, stretch=2.5, bend=1.0, pen=0.5)
 
 
 @pytest.fixture
@@ -41,10 +39,10 @@ def test_a_shift_by_a_whole_pixel(ink: np.ndarray, name: str, axis: int) -> None
 
 def test_a_field_of_random_terms(ink: np.ndarray) -> None:
     """Against the same in floating point, one pixel at a time."""
-    drawn = variation.draw((len(ink),), replace(MOST, pen=0.0), np.random.default_rng(0))
-    found = variation.vary(ink, drawn).reshape(-1, 28, 28)
+    sampled = variation.sample_amounts((len(ink),), MOST.replace(pen=0.0), np.random.default_rng(0))
+    found = variation.vary(ink, sampled).reshape(-1, 28, 28)
     for number in range(0, len(ink), 10):
-        image, (to_x, to_y) = np.pad(ink[number].reshape(28, 28).astype(float), 30), drawn[number, :-1].reshape(2, -1)
+        image, (to_x, to_y) = np.pad(ink[number].reshape(28, 28).astype(float), 30), sampled[number, :-1].reshape(2, -1)
         for row in range(28):
             for column in range(28):
                 x, y = (row - 13.5) / 13.5, (column - 13.5) / 13.5
@@ -70,18 +68,18 @@ def test_a_wider_and_a_narrower_pen(ink: np.ndarray, share: float, choose: objec
     assert np.abs(found - expected).max() < 1
 
 
-def test_drawn_amounts_keep_to_their_limits() -> None:
-    drawn = variation.draw((4000,), MOST, np.random.default_rng(0)) / variation.UNIT
+def test_sampled_amounts_keep_to_their_limits() -> None:
+    sampled = variation.sample_amounts((4000,), MOST, np.random.default_rng(0)) / variation.UNIT
     # half periods (0, 2), (0, 3), (1, 1), (1, 2), (1, 3), (2, 0), …
     waves = [1, 2 / 3, 1, 2 / 3, 1 / 2, 1, 2 / 3, 1 / 2, 2 / 5, 2 / 3, 1 / 2, 2 / 5, 1 / 3]
     limits = [*[1.0, 2.5, 2.5, *waves] * 2, 0.5]
-    assert np.allclose(np.abs(drawn).max(axis=0), limits, atol=0.02)
-    assert np.allclose(drawn.mean(axis=0), 0, atol=0.1)
+    assert np.allclose(np.abs(sampled).max(axis=0), limits, atol=0.02)
+    assert np.allclose(sampled.mean(axis=0), 0, atol=0.1)
 
 
 def test_glyphs_vary_each_on_their_own(ink: np.ndarray) -> None:
     many = np.repeat(ink[:1], 300, axis=0)  # more than are computed together
-    drawn = variation.draw((300,), MOST, np.random.default_rng(0))
-    found = variation.vary(many, drawn)
+    sampled = variation.sample_amounts((300,), MOST, np.random.default_rng(0))
+    found = variation.vary(many, sampled)
     assert len({glyph.tobytes() for glyph in found}) > 290
-    assert np.array_equal(found[200:], variation.vary(many[200:], drawn[200:]))
+    assert np.array_equal(found[200:], variation.vary(many[200:], sampled[200:]))

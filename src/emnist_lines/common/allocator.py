@@ -5,7 +5,7 @@ import ctypes
 M_TRIM_THRESHOLD, M_MMAP_MAX = -1, -4
 
 
-def keep_freed() -> None:
+def keep_freed_memory() -> None:
     """Keep freed memory for the next allocation instead of giving it back to the system.
 
     By default glibc maps each large tensor anew, and the system clears all its pages at first use: a tenth of a

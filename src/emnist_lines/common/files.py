@@ -1,36 +1,13 @@
-"""Files that are either whole or not there, their hashes, and what reading a damaged one ends in."""
+"""Files that are either complete or not there, and their hashes."""
 
 import glob
 import hashlib
 import os
 import socket
 import tempfile
-import zipfile
-import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-
-UNREADABLE = (
-    OSError,
-    ValueError,
-    LookupError,
-    TypeError,
-    AttributeError,
-    ArithmeticError,
-    RuntimeError,
-    EOFError,
-    MemoryError,
-    zlib.error,
-    zipfile.BadZipFile,
-)
-"""What libraries raise when a file is damaged or of another format: they trust sizes and types that stand in it."""
-
-
-def reason(error: BaseException) -> str:
-    """What an error says, in one line of at most 160 characters."""
-    line = " ".join(str(error).split()) or type(error).__name__
-    return line if len(line) <= 160 else f"{line[:159]}…"
 
 
 def sha256(path: Path) -> str:
@@ -40,17 +17,17 @@ def sha256(path: Path) -> str:
 
 
 @contextmanager
-def whole(path: Path) -> Iterator[Path]:
-    """A temporary path beside `path` to write to; it becomes `path` when the block ends without an error.
+def atomic_write(path: Path) -> Iterator[Path]:
+    """A temporary path beside `path` to write to. It is renamed to `path` when the block ends without an error.
 
-    A block that fails, or a process that is killed, leaves `path` as it was. What the latter leaves of its own goes
-    when `path` is next written.
+    If the block fails, or the process is killed, `path` stays as it was. Temporary files of killed processes are
+    removed the next time that `path` is written.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     mark = f".{path.name}.{socket.gethostname()}."
-    for part in path.parent.glob(f"{glob.escape(mark)}*.part"):
-        if not _alive(part.name.removeprefix(mark).partition(".")[0]):
-            part.unlink(missing_ok=True)
+    for left_over in path.parent.glob(f"{glob.escape(mark)}*.part"):
+        if not _is_running(left_over.name.removeprefix(mark).partition(".")[0]):
+            left_over.unlink(missing_ok=True)
     handle, name = tempfile.mkstemp(prefix=f"{mark}{os.getpid()}.", suffix=".part", dir=path.parent)
     os.close(handle)
     part = Path(name)
@@ -64,7 +41,7 @@ def whole(path: Path) -> Iterator[Path]:
         part.unlink(missing_ok=True)
 
 
-def _alive(pid: str) -> bool:
+def _is_running(pid: str) -> bool:
     """Whether this machine runs the process."""
     try:
         os.kill(int(pid), 0)

@@ -1,56 +1,33 @@
-"""What was misread: tables of predictions (see `evaluation.table`) → figures by length, character and confidence."""
+"""Which errors are made: tables by length, by character, by confusion and by confidence."""
 
-from collections import Counter
 from itertools import pairwise
-from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
-from rapidfuzz.distance import Levenshtein
+import torch
+from torchmetrics.functional.classification import binary_calibration_error
 
 LENGTHS = (1, 3, 6, 11, 16, 21, 26)
 """Where groups of lines by their number of characters begin."""
-BINS = np.linspace(0, 1, 11)
-"""Edges of the groups of characters by their confidence."""
+BINS = 10
+"""Groups of characters by their confidence."""
 
 
-class Error(NamedTuple):
-    """One edit between what stands in a line and what was read.
-
-    Attributes:
-        row: of the table.
-        kind: replace, insert (read without being there) or delete (there without being read).
-        place: in the line's text.
-        there: the character that stands there; empty for an insertion.
-        read: the character that was read; empty for a deletion.
-    """
-
-    row: int
-    kind: str
-    place: int
-    there: str
-    read: str
-
-
-def errors(frame: pd.DataFrame) -> list[Error]:
-    """All edits, each text aligned with its prediction by the fewest (Levenshtein 1966)."""
-    found = []
-    for row, (written, read) in enumerate(zip(frame["text"], frame["prediction"], strict=True)):
-        for op in Levenshtein.editops(written, read).as_list():
-            kind, at, to = str(op[0]), int(op[1]), int(op[2])
-            there = "" if kind == "insert" else written[at]
-            found.append(Error(row, kind, at, there, "" if kind == "delete" else read[to]))
-    return found
-
-
-def shown(character: str) -> str:
-    """A character as tables and plots write it: a space is ␣, none is nothing but a ·."""
+def visible(character: str) -> str:
+    """A character as tables and plots write it: a space is ␣, none is ·."""
     return character.replace(" ", "␣") or "·"
 
 
 def by_length(frame: pd.DataFrame) -> pd.DataFrame:
-    """Columns characters (of a line, from–to), lines, cer: edits over reference characters."""
-    longest = int(frame["length"].max())
+    """CER of lines of similar length.
+
+    Args:
+        frame: with the columns length (characters of the text) and edits.
+
+    Returns:
+        Columns characters (from–to), lines, cer (edits over reference characters). No rows for an empty table.
+    """
+    longest = int(frame["length"].max()) if len(frame) else 0
     edges = [*[edge for edge in LENGTHS if edge <= longest], longest + 1]
     rows = []
     for low, high in pairwise(edges):
@@ -62,60 +39,76 @@ def by_length(frame: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=["characters", "lines", "cer"])
 
 
-def by_character(frame: pd.DataFrame) -> pd.DataFrame:
-    """Columns character, count, wrong, rate: how often each stands in the texts, and how often it was not read."""
-    counts = Counter("".join(frame["text"]))
-    wrong = Counter(error.there for error in errors(frame) if error.there)
-    rows = [
-        {"character": shown(c), "count": n, "wrong": wrong[c], "rate": round(wrong[c] / n, 5)}
-        for c, n in sorted(counts.items())
-    ]
-    return pd.DataFrame(rows, columns=["character", "count", "wrong", "rate"])
+def by_character(steps: pd.DataFrame) -> pd.DataFrame:
+    """How often each character is written, and how often it was not recognized.
 
+    Args:
+        steps: of `align_all`.
 
-def confusions(frame: pd.DataFrame, most: int) -> pd.DataFrame:
-    """Columns confusion (there → read), count, of (how often the first stands in the texts); the most frequent ones."""
-    counts = Counter("".join(frame["text"]))
-    swaps = Counter((error.there, error.read) for error in errors(frame))
-    ranked = sorted(swaps.items(), key=lambda item: (-item[1], item[0]))[:most]
-    rows = [
-        {"confusion": f"{shown(there)} → {shown(read)}", "count": count, "of": counts[there]}
-        for (there, read), count in ranked
-    ]
-    return pd.DataFrame(rows, columns=["confusion", "count", "of"])
-
-
-def characters_read(frame: pd.DataFrame) -> pd.DataFrame:
-    """Columns confidence and right, one row for each character of the predictions.
-
-    A character is right where the fewest edits leave it as it is.
+    Returns:
+        Columns character, count, wrong, rate (wrong / count), in the order of code points. No rows for no steps.
     """
-    confidence: list[float] = []
-    right: list[bool] = []
-    for written, read, each in zip(frame["text"], frame["prediction"], frame["confidences"], strict=True):
-        confidence += [float(p) for p in str(each).split()]
-        kept = np.zeros(len(read), dtype=bool)
-        for op in Levenshtein.opcodes(written, read):
-            kept[op.dest_start : op.dest_end] = op.tag == "equal"
-        right += kept.tolist()
-    return pd.DataFrame({"confidence": confidence, "right": right})
+    written = steps[steps["written"] != ""]
+    groups = (written["kind"] != "equal").groupby(written["written"])
+    found = pd.DataFrame({"count": groups.size(), "wrong": groups.sum().astype(int)}).rename_axis("character")
+    found["rate"] = (found["wrong"] / found["count"]).round(5)
+    found = found.reset_index()
+    found["character"] = found["character"].map(visible)
+    return found
 
 
-def calibration(frame: pd.DataFrame) -> pd.DataFrame:
-    """Columns confidence (mean), right (share), characters: the predictions' characters by tenths of confidence."""
-    each = characters_read(frame)
-    groups = each.groupby(np.clip(np.digitize(each["confidence"], BINS) - 1, 0, len(BINS) - 2))
+def confusions(steps: pd.DataFrame, most: int) -> pd.DataFrame:
+    """The most frequent errors.
+
+    Args:
+        steps: of `align_all`.
+        most: rows of the result.
+
+    Returns:
+        Columns confusion (written → predicted), count, of (how often the first is written). No rows for no errors.
+    """
+    written = steps.loc[steps["written"] != "", "written"].value_counts()
+    errors = steps[steps["kind"] != "equal"]
+    counts = errors.groupby(["written", "predicted"]).size().rename("count").reset_index()
+    ranked = counts.sort_values(["count", "written", "predicted"], ascending=[False, True, True])[:most]
+    return pd.DataFrame(
+        {
+            "confusion": [
+                f"{visible(w)} → {visible(p)}" for w, p in zip(ranked["written"], ranked["predicted"], strict=True)
+            ],
+            "count": ranked["count"].to_numpy(),
+            "of": [int(written.get(w, 0)) for w in ranked["written"]],
+        }
+    )
+
+
+def calibration(steps: pd.DataFrame) -> pd.DataFrame:
+    """Accuracy of predicted characters by tenths of their confidence.
+
+    Args:
+        steps: of `align_all`, with confidences.
+
+    Returns:
+        Columns confidence (mean), right (share that stands in the text), characters. No rows for no characters.
+    """
+    each = steps[steps["predicted"] != ""].assign(right=lambda s: s["kind"] == "equal")
+    tenth = np.clip((each["confidence"] * BINS).astype(int), 0, BINS - 1)
+    groups = each.groupby(tenth)
     found = groups.agg(confidence=("confidence", "mean"), right=("right", "mean"), characters=("right", "size"))
     return found.round({"confidence": 5, "right": 5}).reset_index(drop=True)
 
 
-def calibration_error(frame: pd.DataFrame) -> float:
+def calibration_error(steps: pd.DataFrame) -> float:
     """Expected calibration error: mean distance of confidence and accuracy over characters, by tenths of confidence.
 
     Naeini et al. 2015, "Obtaining Well Calibrated Probabilities Using Bayesian Binning".
+
+    Args:
+        steps: of `align_all`, with confidences. 0 for no characters.
     """
-    found = calibration(frame)
-    if found.empty:
+    each = steps[steps["predicted"] != ""]
+    if each.empty:
         return 0.0
-    distance = (found["confidence"] - found["right"]).abs()
-    return float((distance * found["characters"]).sum() / found["characters"].sum())
+    confidence = torch.tensor(each["confidence"].to_numpy(), dtype=torch.float32)
+    right = torch.tensor((each["kind"] == "equal").to_numpy(), dtype=torch.long)
+    return float(binary_calibration_error(confidence, right, n_bins=BINS, norm="l1"))

@@ -1,4 +1,4 @@
-"""Pictures for people: lines with their transcripts, and lines with what was read in them."""
+"""Pictures of lines of text, each above rows of printed text."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -6,7 +6,6 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
-from rapidfuzz.distance import Levenshtein
 
 Colour = tuple[int, int, int]
 INK, PAPER, GREY, WRONG, DOUBT = (20, 20, 20), (255, 255, 255), (120, 120, 120), (200, 30, 30), (235, 140, 0)
@@ -15,7 +14,6 @@ TEXT_SIZE = 24
 HEADING_SIZE = 30
 MARGIN = 16
 UNDERLINE = 4
-GAP = "_"  # where a character is missing
 
 
 @dataclass(frozen=True)
@@ -37,74 +35,33 @@ class Entry:
 
 
 def preview(images: NDArray[np.uint8], widths: NDArray[np.int32], texts: Sequence[str]) -> Image.Image:
-    """Lines (N, 28, W), each with its transcript below."""
-    return _stack([Entry(_cut(i, w), [[Run(t, GREY)]]) for i, w, t in zip(images, widths, texts, strict=True)])
+    """Lines (N, 28, W) uint8 of so many columns each, with the text of each below."""
+    return stack([Entry(_cut(i, w), [[Run(t, GREY)]]) for i, w, t in zip(images, widths, texts, strict=True)])
 
 
 def line(image: NDArray[np.uint8], width: int) -> Image.Image:
-    """One line (28, W) as written on paper, dark on light."""
+    """One line (28, W) uint8 as written on paper, dark on light."""
     return Image.fromarray(255 - _cut(image, width))
-
-
-@dataclass(frozen=True)
-class Shown:
-    """A line to be pictured with its reading.
-
-    Attributes:
-        image: (28, W) uint8, white ink on black.
-        text: what stands there.
-        prediction: what was read.
-        confidence: of the prediction as a whole.
-        confidences: of each of its characters.
-    """
-
-    image: NDArray[np.uint8]
-    text: str
-    prediction: str
-    confidence: float
-    confidences: Sequence[float]
-
-
-def readings(groups: dict[str, list[Shown]]) -> Image.Image:
-    """Lines under headings; below each the truth and the prediction, its wrong characters in red, unsure ones
-    underlined, with its confidence."""
-    entries = []
-    for heading, lines in groups.items():
-        for number, line in enumerate(lines):
-            read = [*mark(line.text, line.prediction, line.confidences), Run(f"   {line.confidence:.0%}", GREY)]
-            rows = [[Run(line.text, GREY)], read]
-            entries.append(Entry(line.image, rows, heading if number == 0 else ""))
-    return _stack(entries)
-
-
-def mark(text: str, prediction: str, confidences: Sequence[float]) -> list[Run]:
-    """The prediction, wrong characters in red, with a gap where one was left out, and each one's doubt."""
-    runs = []
-    for op in Levenshtein.opcodes(text, prediction):
-        colour = INK if op.tag == "equal" else WRONG
-        if op.tag == "delete":
-            runs.append(Run(GAP * (op.src_end - op.src_start), WRONG))
-        for at in range(op.dest_start, op.dest_end):
-            runs.append(Run(prediction[at], colour, 1 - confidences[at]))
-    return runs
 
 
 def _cut(image: NDArray[np.uint8], width: int) -> NDArray[np.uint8]:
     return image[:, : max(int(width), 1)]
 
 
-def _stack(entries: Sequence[Entry]) -> Image.Image:
-    """Lines below each other, dark on light, each over its rows of text."""
+def stack(entries: Sequence[Entry]) -> Image.Image:
+    """Lines below each other, dark on light, each above its rows of text."""
     font, large = ImageFont.load_default(TEXT_SIZE), ImageFont.load_default(HEADING_SIZE)
     row, head = TEXT_SIZE + 8, HEADING_SIZE + 12
-    widest = max([e.image.shape[1] * SCALE for e in entries] + [_length(font, r) for e in entries for r in e.rows])
+    widest = max(
+        [0, *(e.image.shape[1] * SCALE for e in entries), *(_length(font, r) for e in entries for r in e.rows)]
+    )
     height = sum(e.image.shape[0] * SCALE + row * len(e.rows) + MARGIN + (head if e.heading else 0) for e in entries)
     page = Image.new("RGB", (widest + 2 * MARGIN, height + MARGIN), PAPER)
-    draw = ImageDraw.Draw(page)
+    canvas = ImageDraw.Draw(page)
     y = MARGIN
     for entry in entries:
         if entry.heading:
-            draw.text((MARGIN, y), entry.heading, INK, large)
+            canvas.text((MARGIN, y), entry.heading, INK, large)
             y += head
         picture = Image.fromarray(255 - entry.image)
         size = (picture.width * SCALE, picture.height * SCALE)
@@ -114,10 +71,10 @@ def _stack(entries: Sequence[Entry]) -> Image.Image:
             x = float(MARGIN)
             for run in runs:
                 width = font.getlength(run.text)
-                draw.text((x, y), run.text, run.colour, font)
+                canvas.text((x, y), run.text, run.colour, font)
                 if run.doubt > 0:
                     end = x + width * run.doubt
-                    draw.rectangle((x, y + TEXT_SIZE + 4, end, y + TEXT_SIZE + 4 + UNDERLINE - 1), DOUBT)
+                    canvas.rectangle((x, y + TEXT_SIZE + 4, end, y + TEXT_SIZE + 4 + UNDERLINE - 1), DOUBT)
                 x += width
             y += row
         y += MARGIN

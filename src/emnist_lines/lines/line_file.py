@@ -1,17 +1,23 @@
-"""The files of a file of lines: the train lines that it has no room for lie in others, in a folder beside it."""
+"""The HDF5 file of lines. Train lines may continue in further files, in a folder beside it."""
 
 import hashlib
+import json
 import shutil
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import h5py
+import numpy as np
+from numpy.typing import NDArray
 
-from emnist_lines.common.errors import UserError
-from emnist_lines.common.files import UNREADABLE, reason, sha256
+from emnist_lines.common.alphabet import SYMBOLS
+from emnist_lines.common.errors import FileError, reading
+from emnist_lines.common.files import sha256
+from emnist_lines.lines.crop import HEIGHT
 
 COUNT = "shards"
-"""The attribute of the train lines that tells how many further files there are."""
-
+"""Attribute of the train lines: how many further files there are."""
 README = "Train lines that lines.h5 has no room for, where synthesize.lines_per_file sets one.\n"
 
 
@@ -20,8 +26,8 @@ def folder(path: Path) -> Path:
     return path.with_name("shards")
 
 
-def empty(path: Path) -> None:
-    """Make the folder of further files, with nothing in it but what it is for (DVC warns of empty folders)."""
+def empty_folder(path: Path) -> None:
+    """Make the folder of further files, with nothing in it but its explanation (DVC warns of empty folders)."""
     shutil.rmtree(folder(path), ignore_errors=True)
     folder(path).mkdir(parents=True)
     (folder(path) / "README").write_text(README, encoding="utf-8")
@@ -33,32 +39,84 @@ def shard(path: Path, number: int) -> Path:
 
 
 def files(path: Path) -> list[Path]:
-    """The file of lines at `path`, and those in which its train lines go on.
+    """The file of lines at `path`, and those in which its train lines continue.
 
     Raises:
-        UserError: the file is missing or damaged.
+        FileError: the file is missing or damaged.
     """
-    try:
-        with h5py.File(path, "r") as file:
-            count = int(file["train"].attrs.get(COUNT, 0))
-    except UNREADABLE as error:
-        raise damaged(path, "train", error) from None
+    with reading(path, "train lines"), h5py.File(path, "r") as file:
+        count = int(file["train"].attrs.get(COUNT, 0))
     return [path, *(shard(path, number) for number in range(1, count + 1))]
 
 
 def sha256_of_all(path: Path) -> str:
-    """Hexadecimal SHA-256 of a file of lines; where it goes on in others, of the hashes of all, one behind the other.
+    """Hexadecimal SHA-256 of a file of lines; if it continues in others, of the hashes of all in their order.
 
     Raises:
-        UserError: one is missing or damaged.
+        FileError: one is missing or damaged.
     """
-    try:
-        each = [sha256(file) for file in files(path)]
-    except OSError as error:
-        raise damaged(path, "train", error) from None
+    each = []
+    for file in files(path):
+        with reading(file, "train lines"):
+            each.append(sha256(file))
     return each[0] if len(each) == 1 else hashlib.sha256("".join(each).encode()).hexdigest()
 
 
-def damaged(path: Path, split: str, error: Exception) -> UserError:
-    """What to tell of a file that holds no lines."""
-    return UserError(f"{path} holds no {split} lines ({reason(error)}); remake it with `dvc repro -f synthesize`")
+@dataclass
+class Pixels:
+    """Images in an HDF5 file. Each process that reads them maps them into its memory."""
+
+    path: Path
+    offset: int
+    shape: tuple[int, int, int]
+    _map: NDArray[np.uint8] | None = None
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {**self.__dict__, "_map": None}
+
+    @property
+    def map(self) -> NDArray[np.uint8]:
+        """(N, 28, W) uint8."""
+        if self._map is None:
+            self._map = np.memmap(self.path, np.uint8, "r", self.offset, self.shape)
+        return self._map
+
+
+@dataclass(frozen=True)
+class Lines:
+    """The lines of a split in one file.
+
+    Attributes:
+        tokens: (N, max_length) uint8, see `alphabet.frame`.
+        widths: (N,) int32, columns that each line's text takes.
+        texts: what is written.
+        pixels: the images.
+        source: where the glyphs come from.
+    """
+
+    tokens: NDArray[np.uint8]
+    widths: NDArray[np.int32]
+    texts: list[str]
+    pixels: Pixels
+    source: str
+
+
+def read_lines(path: Path, split: str) -> Lines:
+    """The lines of one split in the file at `path`; images are mapped, not read.
+
+    Raises:
+        FileError: the file is missing, damaged or of another alphabet.
+    """
+    with reading(path, f"{split} lines"), h5py.File(path, "r") as file:
+        alphabet, source = json.loads(file.attrs["alphabet"]), str(file.attrs["source"])
+        group = file[split]
+        tokens, widths = group["tokens"][:], group["widths"][:]
+        texts = [text.decode() for text in group["texts"][:].tolist()]
+        images = group["images"]
+        offset, shape, kind = images.id.get_offset(), images.shape, images.dtype
+        bytes_needed = offset + int(np.prod(shape))
+        fits = len(shape) == 3 and shape[:2] == (len(tokens), HEIGHT) and kind == np.uint8
+        fits = fits and tuple(alphabet) == SYMBOLS and path.stat().st_size >= bytes_needed
+    if not fits:
+        raise FileError(path, "holds lines of another format")
+    return Lines(tokens, widths, texts, Pixels(path, offset, shape), source)

@@ -8,9 +8,9 @@ LEVELS = 2**16
 
 
 class Dropout(nn.Dropout):
-    """As `nn.Dropout`, but on a CPU each element's choice takes 16 random bits, of which a draw gives 64.
+    """As `nn.Dropout`, but on a CPU one 64-bit random number decides about four elements.
 
-    torch draws a double per element, one after the other. The probability is rounded to a multiple of 2^-16.
+    torch samples a double per element, one after the other. The probability is rounded to a multiple of 2^-16.
     """
 
     def forward(self, x: Tensor) -> Tensor:
@@ -19,16 +19,16 @@ class Dropout(nn.Dropout):
 
 
 def dropout(x: Tensor, p: float, training: bool) -> Tensor:
-    """`Dropout` for those places that have no module in the network's table."""
+    """`Dropout` as a function, for places that have no module in the network's table."""
     if not training or p == 0 or x.device.type != "cpu":
         return F.dropout(x, p, training)
-    draws = torch.empty(-(-x.numel() // 4), dtype=torch.int64).random_(-(2**63), None)
-    bits = draws.view(torch.int16)[: x.numel()].view(x.shape)
+    samples = torch.empty(-(-x.numel() // 4), dtype=torch.int64).random_(-(2**63), None)
+    bits = samples.view(torch.int16)[: x.numel()].view(x.shape)
     kept = bits >= round(p * LEVELS) - LEVELS // 2
     return x * kept.to(x.dtype) * (1 / (1 - p))
 
 
-def cheapen(module: nn.Module) -> None:
+def replace_dropout(module: nn.Module) -> None:
     """Put `Dropout` in the place of each `nn.Dropout` below `module`."""
     for parent in list(module.modules()):
         for name, child in list(parent.named_children()):

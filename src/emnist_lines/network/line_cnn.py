@@ -7,14 +7,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from emnist_lines.common.params import Model
+from emnist_lines.lines.crop import COLUMNS_PER_STEP
+from emnist_lines.network.config import ModelConfig
 from emnist_lines.network.dropout import Dropout, dropout
 
-COLUMNS_PER_STEP = 8
-"""Image columns between two neighbouring features of the last convolution's input (three strides of 2)."""
-REACH = 32
-"""Columns right of a line's last window that its features can still see: what a crop must keep (see `crop_width`)."""
-HEIGHT = 28
 FIRST_DROPPED = 3
 """The first block whose output `conv_dropout` applies to: those before hold strokes, which neighbours tell anyway."""
 
@@ -43,12 +39,12 @@ class ConvBlock(nn.Module):
 class LineCNN(nn.Module):
     """Nine conv blocks and two linear layers: an image of a line → one feature vector per window."""
 
-    def __init__(self, params: Model) -> None:
+    def __init__(self, config: ModelConfig) -> None:
         super().__init__()
-        dim = params.conv_dim
-        self.conv_dropout = params.conv_dropout
-        self.kernel = params.window_width // COLUMNS_PER_STEP
-        self.stride = params.window_stride // COLUMNS_PER_STEP
+        dim = config.conv_dim
+        self.conv_dropout = config.conv_dropout
+        self.kernel = config.window_width // COLUMNS_PER_STEP
+        self.stride = config.window_stride // COLUMNS_PER_STEP
         self.convs = nn.Sequential(
             ConvBlock(1, dim),
             ConvBlock(dim, dim, stride=2),
@@ -58,14 +54,14 @@ class LineCNN(nn.Module):
             ConvBlock(dim * 2, dim * 2, stride=2),
             ConvBlock(dim * 2, dim * 4),
             ConvBlock(dim * 4, dim * 4),
-            ConvBlock(dim * 4, params.fc_dim, (3, self.kernel), (3, self.stride), padding=0),
+            ConvBlock(dim * 4, config.fc_dim, (3, self.kernel), (3, self.stride), padding=0),
         )
-        self.fc1 = nn.Linear(params.fc_dim, params.fc_dim)
-        self.dropout = Dropout(params.fc_dropout)
-        self.fc2 = nn.Linear(params.fc_dim, params.tf_dim)
+        self.fc1 = nn.Linear(config.fc_dim, config.fc_dim)
+        self.dropout = Dropout(config.fc_dropout)
+        self.fc2 = nn.Linear(config.fc_dim, config.tf_dim)
         for module in self.modules():
             if isinstance(module, (nn.Conv2d, nn.Linear)):
-                _initialize(module, params.initialization)
+                _initialize(module, config.initialization)
         # What CPUs and GPUs convolve fastest in; torch's types do not know the argument.
         self.convs.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
 
@@ -117,13 +113,3 @@ def _initialize(layer: nn.Conv2d | nn.Linear, how: str) -> None:
     nn.init.kaiming_normal_(layer.weight, mode="fan_out", nonlinearity="relu")
     _, fan_out = nn.init._calculate_fan_in_and_fan_out(layer.weight)
     nn.init.normal_(layer.bias, -(fan_out**-0.5), fan_out**-0.5)  # the lab's, whose mean was hardly meant
-
-
-def crop_width(width: int, full_width: int, step: int) -> int:
-    """Columns of the image to keep of a line `width` columns long, so that its valid windows stay as they are.
-
-    The convolutions before the last see at most 30 columns to the right of their centre, so 32 columns of paper
-    behind the text keep the crop's edge out of sight. Rounded up to a multiple of `step`, so that few shapes occur.
-    """
-    wanted = -(-(width + REACH) // step) * step
-    return min(max(wanted, HEIGHT), full_width)

@@ -10,8 +10,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from emnist_lines.common.alphabet import SYMBOLS
-from emnist_lines.common.params import Model
-from emnist_lines.network.dropout import Dropout, cheapen
+from emnist_lines.network.config import ModelConfig
+from emnist_lines.network.dropout import Dropout, replace_dropout
 from emnist_lines.network.line_cnn import LineCNN
 
 MAX_POSITIONS = 5000
@@ -44,61 +44,61 @@ class LineCNNTransformer(nn.Module):
     With `normalize_features` and `mask_padding` off this is the lab's network exactly; neither adds a parameter.
     """
 
-    def __init__(self, params: Model) -> None:
+    def __init__(self, config: ModelConfig) -> None:
         super().__init__()
-        self.params = params
-        self.dim = params.tf_dim
-        self.line_cnn = LineCNN(params)
-        self.embedding = nn.Embedding(len(SYMBOLS), params.tf_dim)
-        self.fc = nn.Linear(params.tf_dim, len(SYMBOLS))
-        self.pos_encoder = PositionalEncoding(params.tf_dim, params.position_dropout)
+        self.config = config
+        self.dim = config.tf_dim
+        self.line_cnn = LineCNN(config)
+        self.embedding = nn.Embedding(len(SYMBOLS), config.tf_dim)
+        self.fc = nn.Linear(config.tf_dim, len(SYMBOLS))
+        self.pos_encoder = PositionalEncoding(config.tf_dim, config.position_dropout)
         self.transformer_decoder = nn.TransformerDecoder(
             nn.TransformerDecoderLayer(
-                params.tf_dim, params.tf_heads, params.tf_fc_dim, params.tf_dropout, batch_first=True
+                config.tf_dim, config.tf_heads, config.tf_fc_dim, config.tf_dropout, batch_first=True
             ),
-            params.tf_layers,
+            config.tf_layers,
         )
-        cheapen(self.transformer_decoder)
+        replace_dropout(self.transformer_decoder)
         nn.init.uniform_(self.embedding.weight, -0.1, 0.1)
         nn.init.uniform_(self.fc.weight, -0.1, 0.1)
         nn.init.zeros_(self.fc.bias)
 
     def forward(self, images: Tensor, tokens: Tensor, widths: Tensor) -> Tensor:
         """Logits (B, T, 83) for the token that follows each of `tokens` (B, T); see `encode` for the images."""
-        memory, mask, _ = self.encode(images, widths)
-        return self.decode(tokens, memory, mask)
+        features, mask, _ = self.encode(images, widths)
+        return self.decode(tokens, features, mask)
 
     def encode(self, images: Tensor, widths: Tensor) -> tuple[Tensor, Tensor | None, Tensor]:
-        """The memory that the decoder attends to.
+        """The encoder output that the decoder attends to.
 
         Args:
             images: (B, 28, W) uint8, ink white on black; W may be any crop that `crop_width` allows.
             widths: (B,) columns that the text takes.
 
         Returns:
-            memory: (B, S, tf_dim).
+            features: (B, S, tf_dim).
             mask: (B, S) bool, True at windows behind the text; None when `mask_padding` is off.
             hidden: (B, S, fc_dim), the encoder's hidden features, which a CTC head may read.
         """
         hidden = self.line_cnn.scan(images.to(self.fc.weight.dtype) / 255)
         features = self.line_cnn.project(hidden)
-        if self.params.normalize_features:
+        if self.config.normalize_features:
             features = F.layer_norm(features, (self.dim,))
         else:
             features = features * math.sqrt(self.dim)
-        memory = self.pos_encoder(features)
-        if not self.params.mask_padding:
-            return memory, None, hidden
+        features = self.pos_encoder(features)
+        if not self.config.mask_padding:
+            return features, None, hidden
         valid = self.line_cnn.valid_windows(widths)
-        mask = torch.arange(memory.shape[1], device=memory.device) >= valid[:, None]
-        return memory, mask, hidden
+        mask = torch.arange(features.shape[1], device=features.device) >= valid[:, None]
+        return features, mask, hidden
 
-    def decode(self, tokens: Tensor, memory: Tensor, mask: Tensor | None) -> Tensor:
+    def decode(self, tokens: Tensor, features: Tensor, mask: Tensor | None) -> Tensor:
         """Logits (B, T, 83) of the next tokens, each position seeing only `tokens` (B, T) up to itself."""
         steps = tokens.shape[1]
         causal = torch.ones(steps, steps, dtype=torch.bool, device=tokens.device).triu(1)
         x = self.transformer_decoder(
-            self.embed(tokens), memory, tgt_mask=causal, memory_key_padding_mask=mask, tgt_is_causal=True
+            self.embed(tokens), features, tgt_mask=causal, memory_key_padding_mask=mask, tgt_is_causal=True
         )
         logits: Tensor = self.fc(x)
         return logits

@@ -4,14 +4,14 @@ from pathlib import Path
 from typing import Any
 
 from emnist_lines.common.errors import UserError
-from emnist_lines.network.greedy import Text
+from emnist_lines.network.transcription import Transcription
 from emnist_lines.reading.reader import Reader
 
 HOST = "127.0.0.1"
 LARGEST = "16mb"
 """Of an uploaded file."""
 EXAMPLES = Path("metrics/plots/examples")
-"""Pictures of test lines to click, where `dvc repro` leaves them."""
+"""Pictures of test lines to click, where the stage `evaluate` leaves them."""
 CANVAS = (1200, 200)
 """Columns and rows to draw on."""
 BRUSH = 7
@@ -52,7 +52,7 @@ def page(model: Path | None = None) -> Any:
     def read(picture: Any) -> tuple[str, list[tuple[str, str]], str]:
         if isinstance(picture, dict):  # what the drawing board gives
             picture = picture["composite"]
-        text = Text("", 1.0, []) if picture is None else reader.read(picture)
+        text = Transcription("", 1.0, []) if picture is None else reader.read(picture)
         each = [(c.replace(" ", "␣"), _class(p)) for c, p in zip(text.text, text.confidences, strict=True)]
         return text.text, each, f"{text.confidence:.1%}"
 

@@ -11,38 +11,38 @@ from torch import Tensor, nn
 
 from emnist_lines.common.alphabet import SPACE, START
 from emnist_lines.common.errors import UserError
-from emnist_lines.common.files import whole
+from emnist_lines.common.files import atomic_write
 from emnist_lines.common.glyphs import SIZE
 from emnist_lines.network import model_file
 from emnist_lines.network.line_cnn_transformer import LineCNNTransformer
-from emnist_lines.reading.reader import released
+from emnist_lines.reading.released import model_path
 
 OPSET = 18
 
 
 class Encoder(nn.Module):
-    """(B, 28, W) uint8 images and (B,) int64 widths → (B, S, E) memory and (B, S) bool, True behind the text."""
+    """(B, 28, W) uint8 images and (B,) int64 widths → (B, S, E) features and (B, S) bool, True behind the text."""
 
     def __init__(self, network: LineCNNTransformer) -> None:
         super().__init__()
         self.network = network
 
     def forward(self, images: Tensor, widths: Tensor) -> tuple[Tensor, Tensor]:
-        memory, mask, _ = self.network.encode(images, widths)
+        features, mask, _ = self.network.encode(images, widths)
         if mask is None:
-            mask = torch.zeros(memory.shape[:2], dtype=torch.bool, device=memory.device)
-        return memory, mask
+            mask = torch.zeros(features.shape[:2], dtype=torch.bool, device=features.device)
+        return features, mask
 
 
 class Step(nn.Module):
-    """(B, T) int64 tokens so far, memory and mask → (B, 83) log probabilities of the next token."""
+    """(B, T) int64 tokens so far, features and mask → (B, 83) log probabilities of the next token."""
 
     def __init__(self, network: LineCNNTransformer) -> None:
         super().__init__()
         self.network = network
 
-    def forward(self, tokens: Tensor, memory: Tensor, mask: Tensor) -> Tensor:
-        logits = self.network.decode(tokens, memory, mask)
+    def forward(self, tokens: Tensor, features: Tensor, mask: Tensor) -> Tensor:
+        logits = self.network.decode(tokens, features, mask)
         return logits[:, -1].log_softmax(dim=-1)
 
 
@@ -62,25 +62,25 @@ def export(path: Path, model: Path | None = None) -> tuple[Path, Path]:
         raise UserError(
             "ONNX files need packages that are not here; install them with `pip install --editable '.[onnx]'`"
         ) from None
-    network, _ = model_file.load(released(model))
+    network = model_file.load(model_path(model))[0].network
     step = path.with_suffix(f".decoder{path.suffix}")
     any_size = torch.export.Dim.DYNAMIC
     images, widths = torch.zeros(2, SIZE, 10 * SIZE, dtype=torch.uint8), torch.tensor([200, 250])
     with torch.inference_mode():
-        memory, mask = Encoder(network)(images, widths)
+        features, mask = Encoder(network)(images, widths)
     _write(
         Encoder(network),
         {"images": images, "widths": widths},
         {"images": {0: any_size, 2: any_size}, "widths": {0: any_size}},
-        ["memory", "mask"],
+        ["features", "mask"],
         path,
     )
     _write(
         Step(network),
-        {"tokens": torch.tensor([[START, SPACE, SPACE]] * 2), "memory": memory.clone(), "mask": mask.clone()},
+        {"tokens": torch.tensor([[START, SPACE, SPACE]] * 2), "features": features.clone(), "mask": mask.clone()},
         {
             "tokens": {0: any_size, 1: any_size},
-            "memory": {0: any_size, 1: any_size},
+            "features": {0: any_size, 1: any_size},
             "mask": {0: any_size, 1: any_size},
         },
         ["log_probs"],
@@ -96,5 +96,5 @@ def _write(
         module.eval(), kwargs=inputs, dynamic_shapes=shapes, output_names=outputs, opset_version=OPSET, verbose=False
     )
     assert program is not None
-    with whole(path) as part:
+    with atomic_write(path) as part:
         program.save(part)

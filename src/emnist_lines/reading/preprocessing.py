@@ -11,8 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageFilter, ImageOps, UnidentifiedImageError
 
-from emnist_lines.common.errors import UserError
-from emnist_lines.common.files import reason
+from emnist_lines.common.errors import UserError, one_line
 from emnist_lines.common.glyphs import SIZE
 
 MAX_PIXELS = 64_000_000
@@ -55,7 +54,7 @@ def load(source: Path | BinaryIO, name: str) -> Image.Image:
     except FileNotFoundError:
         raise UserError(f"{name} does not exist; give the path of a picture") from None
     except (OSError, ValueError, SyntaxError, EOFError) as error:
-        told = error.strerror if isinstance(error, OSError) and error.strerror else reason(error)
+        told = error.strerror if isinstance(error, OSError) and error.strerror else one_line(error)
         raise UserError(f"{name} cannot be read as a picture ({told}); give a whole one") from None
     return ImageOps.exif_transpose(image)
 

@@ -42,9 +42,6 @@ def render_glyphs(per_class: int, seed: int) -> Glyphs:
     return Glyphs.in_order(images, labels, "drawn", ("all",))
 
 
-draw = render_glyphs  # the name that callers still use
-
-
 def _strokes(face: str) -> list[list[Points]]:
     """For each class its strokes, each a run of (x, y) points, y downwards."""
     font = HersheyFonts()

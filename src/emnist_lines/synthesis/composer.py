@@ -13,13 +13,14 @@ from numpy.typing import NDArray
 
 from emnist_lines.common.alphabet import CLASSES, END, PAD, SPACE, START, encode
 from emnist_lines.common.glyphs import SIZE, Glyphs
-from emnist_lines.common.params import Synthesize, Variation
-from emnist_lines.synthesis import documents as text
 from emnist_lines.synthesis import variation
+from emnist_lines.synthesis.config import SynthesizeConfig, VariationConfig
+from emnist_lines.synthesis.documents import Document
+from emnist_lines.synthesis.strings import SPACE_CLASS, StringSampler
 from emnist_lines.synthesis.variation import AREA
 
 CANVAS = 32
-"""Lines painted together: some 400 kB."""
+"""Lines rendered together: some 400 kB."""
 _TOKENS = np.array([*encode(CLASSES), SPACE, PAD], dtype=np.uint8)
 NOTHING = len(_TOKENS) - 1
 """Behind a line's text, where characters are class indices."""
@@ -45,7 +46,7 @@ class Block:
 
 
 @dataclass(frozen=True)
-class Draws:
+class Choices:
     """The random choices of some lines.
 
     Attributes:
@@ -70,22 +71,22 @@ class Composer:
     def __init__(
         self,
         glyphs: Glyphs,
-        documents: list[text.Document],
-        params: Synthesize,
-        varied: Variation | None = None,
+        documents: list[Document],
+        config: SynthesizeConfig,
+        varied: VariationConfig | None = None,
     ) -> None:
         """
         Args:
             glyphs: the split's.
             documents: the split's.
-            params: how lines are composed.
+            config: how lines are composed.
             varied: how much each glyph varies; None: not at all.
         """
-        self.params = params
+        self.config = config
         self.varied = varied if varied is not None and varied.any else None
-        self.columns = SIZE * params.max_length
-        self.max_characters = params.max_length - (2 if params.with_start_end_tokens else 0)
-        self.sampler = text.Sampler.build(documents, self.max_characters)
+        self.columns = SIZE * config.max_length
+        self.max_characters = config.max_length - (2 if config.with_start_end_tokens else 0)
+        self.sampler = StringSampler.build(documents, self.max_characters)
         # Transposed, a glyph is one run of bytes in a (columns, 28) canvas. The last one is the space: no ink.
         blank = np.zeros((1, SIZE, SIZE), dtype=np.uint8)
         self.ink = np.concatenate([glyphs.images, blank]).swapaxes(1, 2).reshape(-1, AREA)
@@ -97,44 +98,46 @@ class Composer:
         """For each field of a block, in the file's order: its name, the shape of one line's, its type."""
         return [
             ("images", (SIZE, self.columns), np.dtype("u1")),
-            ("tokens", (self.params.max_length,), np.dtype("u1")),
+            ("tokens", (self.config.max_length,), np.dtype("u1")),
             ("widths", (), np.dtype("<i4")),
             ("texts", (), h5py.string_dtype("utf-8", self.max_characters)),
             ("overlaps", (), np.dtype("<f4")),
         ]
 
-    def draw(self, count: int, rng: np.random.Generator) -> Draws:
+    def sample(self, count: int, rng: np.random.Generator) -> Choices:
         """The random choices of `count` lines."""
         starts, lengths = self.sampler.sample(count, rng)
-        choices = self.max_characters if self.params.fresh_glyph_per_character else NOTHING + 1
+        choices = self.max_characters if self.config.fresh_glyph_per_character else NOTHING + 1
         shares = rng.random((count, choices))
         joints = self.max_characters - 1
-        drawn = joints if self.params.overlap_varies_within_line else 1
-        overlaps = rng.uniform(self.params.min_overlap, self.params.max_overlap, (count, drawn))
-        varied = None if self.varied is None else variation.draw((count, self.max_characters), self.varied, rng)
-        return Draws(starts, lengths, shares, np.broadcast_to(overlaps, (count, joints)), varied)
+        sampled = joints if self.config.overlap_varies_within_line else 1
+        overlaps = rng.uniform(self.config.min_overlap, self.config.max_overlap, (count, sampled))
+        varied = (
+            None if self.varied is None else variation.sample_amounts((count, self.max_characters), self.varied, rng)
+        )
+        return Choices(starts, lengths, shares, np.broadcast_to(overlaps, (count, joints)), varied)
 
-    def compose(self, draws: Draws) -> Block:
-        """The lines that were drawn."""
-        count, lengths = len(draws.lengths), draws.lengths
+    def compose(self, choices: Choices) -> Block:
+        """The lines of these choices."""
+        count, lengths = len(choices.lengths), choices.lengths
         position = np.arange(self.max_characters)
         inside = position < lengths[:, None]
-        reach = np.minimum(draws.starts[:, None] + position, len(self.sampler.classes) - 1)
+        reach = np.minimum(choices.starts[:, None] + position, len(self.sampler.classes) - 1)
         classes = np.where(inside, self.sampler.classes[reach], NOTHING)
-        advance = SIZE - (draws.overlaps * SIZE).astype(np.int64)  # whole columns, as in the lab
+        advance = SIZE - (choices.overlaps * SIZE).astype(np.int64)  # whole columns, as in the lab
         left = np.concatenate([np.zeros((count, 1), dtype=np.int64), np.cumsum(advance, axis=1)], axis=1)
         left = left[:, : self.max_characters]
         widths = left[np.arange(count), lengths - 1] + SIZE
         joints = inside[:, 1:]
-        mean = (draws.overlaps * joints).sum(axis=1) / np.maximum(joints.sum(axis=1), 1)
-        glyph, ink = self._glyphs(classes, draws.shares), self.ink
-        if draws.variation is not None:
-            written = inside & (classes != text.SPACE_CLASS)
-            ink = np.concatenate([variation.vary(ink[glyph[written]], draws.variation[written]), ink[-1:]])
+        mean = (choices.overlaps * joints).sum(axis=1) / np.maximum(joints.sum(axis=1), 1)
+        glyph, ink = self._glyphs(classes, choices.shares), self.ink
+        if choices.variation is not None:
+            written = inside & (classes != SPACE_CLASS)
+            ink = np.concatenate([variation.vary(ink[glyph[written]], choices.variation[written]), ink[-1:]])
             glyph = np.full_like(glyph, len(ink) - 1)  # the space, unless …
             glyph[written] = np.arange(len(ink) - 1)
         return Block(
-            self._paint(ink, glyph, left, lengths, widths),
+            self._render(ink, glyph, left, lengths, widths),
             self._tokens(classes, lengths),
             widths.astype(np.int32),
             _texts(classes, self.max_characters),
@@ -143,12 +146,12 @@ class Composer:
 
     def _glyphs(self, classes: NDArray[np.uint8], shares: NDArray[np.float64]) -> NDArray[np.int64]:
         """A glyph of each character's class."""
-        if not self.params.fresh_glyph_per_character:
+        if not self.config.fresh_glyph_per_character:
             shares = np.take_along_axis(shares, classes.astype(np.int64), axis=1)
-        known = np.minimum(classes, text.SPACE_CLASS)
+        known = np.minimum(classes, SPACE_CLASS)
         return self.offsets[known] + (shares * self.counts[known]).astype(np.int64)
 
-    def _paint(
+    def _render(
         self,
         pool: NDArray[np.uint8],
         glyph: NDArray[np.int64],
@@ -158,7 +161,7 @@ class Composer:
     ) -> NDArray[np.uint8]:
         """(N, 28, columns): each glyph's ink, by its index in `pool`, added where it stands; sums saturate at 255.
 
-        Lines of similar length are painted together, on a canvas that fits the processor's cache.
+        Lines of similar length are rendered together, on a canvas that fits the processor's cache.
         """
         images = np.zeros((len(glyph), SIZE, self.columns), dtype=np.uint8)
         by_length = np.argsort(lengths, kind="stable")
@@ -181,9 +184,9 @@ class Composer:
 
     def _tokens(self, classes: NDArray[np.uint8], lengths: NDArray[np.int64]) -> NDArray[np.uint8]:
         ids = _TOKENS[classes]
-        if not self.params.with_start_end_tokens:
+        if not self.config.with_start_end_tokens:
             return ids
-        tokens = np.full((len(ids), self.params.max_length), PAD, dtype=np.uint8)
+        tokens = np.full((len(ids), self.config.max_length), PAD, dtype=np.uint8)
         tokens[:, 0] = START
         tokens[:, 1:-1] = ids
         tokens[np.arange(len(ids)), lengths + 1] = END

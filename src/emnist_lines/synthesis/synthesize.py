@@ -1,4 +1,4 @@
-"""The HDF5 file of lines: its splits, its random streams, its layout.
+"""Compose the lines of all splits and write them into the file of lines.
 
 Lines are made a block at a time, so that memory does not grow with their number and processes can share the work.
 """
@@ -17,37 +17,39 @@ import numpy as np
 from numpy.typing import NDArray
 from tqdm import tqdm
 
-from emnist_lines.common import glyphs as store
-from emnist_lines.common.alphabet import CLASSES, SYMBOLS
-from emnist_lines.common.files import whole
+from emnist_lines.common.alphabet import SYMBOLS
+from emnist_lines.common.files import atomic_write
 from emnist_lines.common.glyphs import Glyphs
-from emnist_lines.common.params import BLOCK, Synthesize
-from emnist_lines.lines import line_file as shards
-from emnist_lines.synthesis import documents as text
+from emnist_lines.lines import line_file
 from emnist_lines.synthesis.composer import Block, Composer
+from emnist_lines.synthesis.config import BLOCK, SynthesizeConfig
+from emnist_lines.synthesis.documents import Document
+from emnist_lines.synthesis.splits import SPLITS, joined, split_documents, split_glyphs
+from emnist_lines.synthesis.statistics import statistics
 
-SPLITS = ("train", "val", "test")
+Task = tuple[slice, np.random.Generator]
+"""Which lines a block holds, and its random stream."""
 
 
-def composers(glyphs: Glyphs, documents: list[text.Document], params: Synthesize) -> dict[str, Composer]:
+def composers(glyphs: Glyphs, documents: list[Document], config: SynthesizeConfig) -> dict[str, Composer]:
     """A composer for each split, with glyphs and documents that no other split has; the train glyphs are varied.
 
-    With `shared_as_in_lab`, train and val draw on the glyphs of both, and all splits on all documents.
+    With `shared_as_in_lab`, train and val use the glyphs of both, and all splits use all documents.
 
     Raises:
         UserError: there are too few glyphs or no short enough words.
     """
-    glyph_rng, text_rng = (np.random.default_rng(s) for s in np.random.SeedSequence([params.seed, 0]).spawn(2))
-    glyph_split = store.split(glyphs, params.split_fractions, glyph_rng)
-    text_split = text.split(documents, params.split_fractions, text_rng)
-    if params.shared_as_in_lab:
-        glyph_split["train"] = glyph_split["val"] = store.joined(glyph_split["train"], glyph_split["val"])
+    glyph_rng, text_rng = (np.random.default_rng(s) for s in np.random.SeedSequence([config.seed, 0]).spawn(2))
+    glyph_split = split_glyphs(glyphs, config.split_fractions, glyph_rng)
+    text_split = split_documents(documents, config.split_fractions, text_rng)
+    if config.shared_as_in_lab:
+        glyph_split["train"] = glyph_split["val"] = joined(glyph_split["train"], glyph_split["val"])
         text_split = dict.fromkeys(SPLITS, documents)
-    varied = {"train": params.train_variation}
-    return {name: Composer(glyph_split[name], text_split[name], params, varied.get(name)) for name in SPLITS}
+    varied = {"train": config.train_variation}
+    return {name: Composer(glyph_split[name], text_split[name], config, varied.get(name)) for name in SPLITS}
 
 
-def blocks(total: int, split: str, seed: int) -> list[tuple[slice, np.random.Generator]]:
+def blocks(total: int, split: str, seed: int) -> list[Task]:
     """Which lines each block holds, and the block's random stream, spawned from the split's."""
     stream = np.random.SeedSequence([seed, 1 + SPLITS.index(split)])
     starts = range(0, total, BLOCK)
@@ -58,53 +60,52 @@ def blocks(total: int, split: str, seed: int) -> list[tuple[slice, np.random.Gen
 
 
 def synthesize(
-    glyphs: Glyphs, documents: list[text.Document], params: Synthesize, path: Path, processes: int = 1
+    glyphs: Glyphs, documents: list[Document], config: SynthesizeConfig, path: Path, processes: int = 1
 ) -> dict[str, Any]:
-    """Write the lines of all splits to `path`, with further train lines in its `shards`; return their statistics.
+    """Write the lines of all splits to `path`, with further train lines in the files beside it.
 
     The same bytes on every run, however many processes compose, and the same lines however many files they fill.
+
+    Returns:
+        Statistics of each split.
 
     Raises:
         UserError: there are too few glyphs or no short enough words.
     """
-    totals = {"train": params.num_train, "val": params.num_val, "test": params.num_test}
-    statistics: dict[str, Any] = {"source": glyphs.source}
-    shards.empty(path)
+    totals = {"train": config.num_train, "val": config.num_val, "test": config.num_test}
+    figures: dict[str, Any] = {"source": glyphs.source}
+    line_file.empty_folder(path)
     with ExitStack() as stack:
-        part, file = _new(path, glyphs, params, stack)
-        for split, composer in composers(glyphs, documents, params).items():
-            tasks = blocks(totals[split], split, params.seed)
-            most = params.lines_per_file // BLOCK if params.lines_per_file and split == "train" else len(tasks)
+        part, file = _new(path, glyphs, config, stack)
+        for split, composer in composers(glyphs, documents, config).items():
+            tasks = blocks(totals[split], split, config.seed)
+            most = config.lines_per_file // BLOCK if config.lines_per_file and split == "train" else len(tasks)
             group = file.create_group(split)
             fill(group, composer, tasks[:most], part, processes)
             described = [_described(group)]
             for number, start in enumerate(range(most, len(tasks), most), start=1):
                 with ExitStack() as inner:
-                    further, other = _new(shards.shard(path, number), glyphs, params, inner)
+                    further, other = _new(line_file.shard(path, number), glyphs, config, inner)
                     more = other.create_group(split)
                     fill(more, composer, tasks[start : start + most], further, processes)
                     described.append(_described(more))
-                group.attrs[shards.COUNT] = number
-            statistics[split] = _statistics(*map(np.concatenate, zip(*described, strict=True)))
-    return statistics
+                group.attrs[line_file.COUNT] = number
+            figures[split] = statistics(*map(np.concatenate, zip(*described, strict=True)))
+    return figures
 
 
-def _new(path: Path, glyphs: Glyphs, params: Synthesize, stack: ExitStack) -> tuple[Path, h5py.File]:
+def _new(path: Path, glyphs: Glyphs, config: SynthesizeConfig, stack: ExitStack) -> tuple[Path, h5py.File]:
     """A file of lines that says how it was made, and where it lies until `stack` closes it."""
-    part = stack.enter_context(whole(path))
+    part = stack.enter_context(atomic_write(path))
     file = stack.enter_context(h5py.File(part, "w"))
     file.attrs["alphabet"] = json.dumps(SYMBOLS)
-    values = {name: value for name, value in dataclasses.asdict(params).items() if value is not None}
-    file.attrs["params"] = json.dumps(values, sort_keys=True)
+    file.attrs["params"] = json.dumps(config.model_dump(exclude_none=True), sort_keys=True)
     file.attrs["source"] = glyphs.source
     return part, file
 
 
-Task = tuple[slice, np.random.Generator]
-
-
 def fill(group: h5py.Group, composer: Composer, tasks: list[Task], path: Path, processes: int) -> None:
-    """Compose all blocks of a split. Images go from the process that made them straight to their place in the file.
+    """Compose all blocks of a split. The process that composes a block writes its images straight into the file.
 
     Args:
         group: where the lines go; empty.
@@ -128,7 +129,7 @@ def fill(group: h5py.Group, composer: Composer, tasks: list[Task], path: Path, p
         else:
             pool = ProcessPoolExecutor(processes, initializer=_work_for, initargs=(writer,))
             results = stack.enter_context(pool).map(_work, tasks)
-        bar = stack.enter_context(tqdm(desc=f"{split} lines", total=total, unit="line"))
+        bar = stack.enter_context(tqdm(desc=f"{split} lines", total=total, unit="line", disable=None))
         for where, block in results:
             for name in ("tokens", "widths", "texts", "overlaps"):
                 group[name][where] = getattr(block, name)
@@ -145,7 +146,7 @@ class _Writer:
 
     def __call__(self, task: Task) -> tuple[slice, Block]:
         where, rng = task
-        block = self.composer.compose(self.composer.draw(where.stop - where.start, rng))
+        block = self.composer.compose(self.composer.sample(where.stop - where.start, rng))
         with self.path.open("r+b") as file:  # buffered, because a raw write may take a part and say nothing
             file.seek(self.offset + where.start * block.images[0].nbytes)
             file.write(block.images.data)
@@ -169,32 +170,3 @@ def _work(task: Task) -> tuple[slice, Block]:
 def _described(group: h5py.Group) -> tuple[NDArray[np.bytes_], NDArray[np.float32], NDArray[np.int32]]:
     """Texts, overlaps and widths of a group's lines."""
     return group["texts"][:], group["overlaps"][:], group["widths"][:]
-
-
-def _statistics(texts: NDArray[np.bytes_], overlaps: NDArray[np.float32], widths: NDArray[np.int32]) -> dict[str, Any]:
-    """Figures about one split's lines. What is no headline is a list, which `dvc metrics` leaves out."""
-    lengths = np.char.str_len(texts)
-    characters = np.frombuffer(b"".join(texts.tolist()), dtype=np.uint8)
-    counts = np.bincount(characters, minlength=128)
-    return {
-        "lines": len(texts),
-        "characters": int(lengths.sum()),
-        "distributions": [
-            _distribution("characters of a line", lengths),
-            _distribution("share of a glyph that the next one covers", overlaps[lengths > 1]),
-            _distribution("columns of a line", widths),
-        ],
-        "lines_by_length": [
-            {"length": length, "lines": count} for length, count in enumerate(np.bincount(lengths).tolist()) if length
-        ],
-        "count_by_character": [{"character": c, "count": int(counts[ord(c)])} for c in " " + CLASSES],
-    }
-
-
-def _distribution(of: str, values: NDArray[Any]) -> dict[str, str | float]:
-    if len(values) == 0:
-        return {"of": of}
-    quantiles = np.quantile(values.astype(np.float64), [0, 0.1, 0.5, 0.9, 1])
-    figures = dict(zip(("min", "10%", "median", "90%", "max"), quantiles, strict=True))
-    figures["mean"] = values.mean(dtype=np.float64)
-    return {"of": of, **{name: round(float(value), 4) for name, value in figures.items()}}

@@ -1,20 +1,20 @@
-"""Varied glyphs: each occurrence of a character bent and inked a little differently, as another hand might have.
+"""Varied glyphs: each occurrence of a character is bent and inked a little differently, as by another hand.
 
-A glyph's pixels are moved by a smooth field (shift; stretch, slant and turn; bend, a sum of low cosine waves), and its
-strokes grow or shrink (dilation and erosion). Deformed copies of what a network learns from are the method of Simard
-et al. 2003 ("Best Practices for Convolutional Neural Networks"), with waves for their blurred noise. All numbers are
-whole, so that every machine makes the same bytes.
+A smooth field moves a glyph's pixels (shift; stretch, slant and rotation; bend, a sum of low cosine waves), and its
+strokes grow or shrink (dilation and erosion). Training on deformed copies is the method of Simard et al. 2003 ("Best
+Practices for Convolutional Neural Networks"), here with waves in place of their blurred noise. All numbers are whole,
+so that every machine makes the same bytes.
 """
 
 import numpy as np
 from numpy.typing import NDArray
 
 from emnist_lines.common.glyphs import SIZE
-from emnist_lines.common.params import Variation
+from emnist_lines.synthesis.config import VariationConfig
 
 AREA = SIZE * SIZE
 UNIT = 64
-"""Of a drawn number in one pixel, and of a place between the glyph's middle and its edge."""
+"""Steps of a random number in one pixel, and of a place between the glyph's middle and its edge."""
 WAVES = [(i, j) for i in range(4) for j in range(4) if i + j >= 2]
 """Half periods of each wave along a glyph's rows and columns."""
 TERMS = 3 + len(WAVES)
@@ -38,8 +38,8 @@ def _terms() -> NDArray[np.float32]:
 _TERMS = _terms()
 
 
-def draw(shape: tuple[int, ...], variation: Variation, rng: np.random.Generator) -> NDArray[np.float32]:
-    """(*shape, COUNT) whole numbers, uniform within what `variation` allows, for glyphs to be varied by.
+def sample_amounts(shape: tuple[int, ...], variation: VariationConfig, rng: np.random.Generator) -> NDArray[np.float32]:
+    """(*shape, COUNT) whole numbers, uniform within what `variation` allows: by how much glyphs vary.
 
     The shorter a wave, the lower: 2 / (i + j) of `variation.bend` for (i, j) half periods.
     """
@@ -53,7 +53,7 @@ def vary(ink: NDArray[np.uint8], amounts: NDArray[np.float32]) -> NDArray[np.uin
 
     Args:
         ink: (N, 784) uint8, (28, 28) glyphs; which axis comes first makes no difference to the distribution.
-        amounts: (N, COUNT) as `draw` returns them.
+        amounts: (N, COUNT) as `sample_amounts` returns them.
 
     Returns:
         (N, 784) uint8.

@@ -1,121 +1,134 @@
-"""Training a network on a file of lines, with Lightning."""
+"""Train a recognizer on a file of lines, with Lightning."""
 
-import copy
-import math
 import pickle
-import time
 from pathlib import Path
 from typing import Any
 
 import pytorch_lightning as pl
 import torch
-from dvclive.live import Live
 from lightning_fabric.utilities.exceptions import MisconfigurationException
 from pytorch_lightning.callbacks import Callback, EarlyStopping, ModelCheckpoint, ModelSummary, WeightAveraging
 from torch import Tensor
 
-from emnist_lines.common import allocator as memory
-from emnist_lines.common.errors import UserError
-from emnist_lines.common.files import UNREADABLE, reason
-from emnist_lines.common.params import Machine, Params
-from emnist_lines.lines.dataset import LinesDataModule
+from emnist_lines.common import allocator
+from emnist_lines.common.alphabet import START
+from emnist_lines.common.console import on_terminal
+from emnist_lines.common.errors import DAMAGED, UserError, one_line, reading
+from emnist_lines.common.machine import MachineConfig
 from emnist_lines.network import model_file
-from emnist_lines.network.model_file import ModelFile
-from emnist_lines.training.lit_recognizer import LineLearner
+from emnist_lines.network.config import ModelConfig
+from emnist_lines.network.model_file import ModelCard
+from emnist_lines.training.config import TrainConfig
+from emnist_lines.training.data_module import LinesDataModule
+from emnist_lines.training.history import History
+from emnist_lines.training.lit_recognizer import LitRecognizer
 
 MAX_GRAPHS = 64
 """Compiled encoders that are kept: one for each width and number of lines that batches come in."""
-VALIDATED = ("val_loss", "val_acc", "val_cer", "val_ctc_cer")
 
 
-class History(Callback):
-    """One row of figures per epoch, logged with DVCLive; and the weights of the best validation CER.
+class MicroBatches(Callback):
+    """Lets Lightning add up the gradients of as many micro-batches as the batches of the epoch come in."""
 
-    Both are part of the checkpoint, so that a resumed run's history and model are those of an unbroken one.
+    def on_train_epoch_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        loader: Any = trainer.train_dataloader
+        trainer.accumulate_grad_batches = loader.sampler.micro_batches
+
+
+def fit(
+    model: ModelConfig,
+    config: TrainConfig,
+    machine: MachineConfig,
+    lines: Path,
+    lines_sha256: str,
+    checkpoints: Path,
+    live: Path,
+    out: Path,
+) -> bool:
+    """Train, and write the weights of the best validation CER. Of several processes, the first one writes.
+
+    Args:
+        model: the network.
+        config: how it is trained.
+        machine: where.
+        lines: the file of lines.
+        lines_sha256: its hash, for the model file's provenance.
+        checkpoints: folder of this run's checkpoints. If there is one of the last epoch, training continues from it.
+        live: folder for DVCLive's metrics.
+        out: the model file to write.
+
+    Returns:
+        Whether this is the process that wrote.
+
+    Raises:
+        UserError: the file of lines is missing, damaged or of another alphabet; a checkpoint is damaged; the loss is
+            not finite; the machine is not as `machine` says.
     """
-
-    def __init__(self, folder: Path) -> None:
-        """
-        Args:
-            folder: where DVCLive writes; of several processes, only the first does.
-        """
-        self.folder = folder
-        self.live: Live | None = None
-        self.rows: list[dict[str, float]] = []
-        self.best_weights: dict[str, Tensor] = {}
-        self.best_cer = float("inf")
-        self.validated: dict[str, Tensor] | None = None
-        self.seconds = 0.0
-        self.since = 0.0
-
-    def state_dict(self) -> dict[str, Any]:
-        return {name: getattr(self, name) for name in ("rows", "best_weights", "best_cer", "seconds")}
-
-    def load_state_dict(self, state: dict[str, Any]) -> None:
-        self.__dict__.update(state)
-        for row in self.rows:
-            self._log(row)
-
-    def setup(self, trainer: pl.Trainer, pl_module: pl.LightningModule, stage: str) -> None:
-        if trainer.is_global_zero:
-            self.live = Live(str(self.folder), save_dvc_exp=False, dvcyaml=None)
-
-    def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        self.since = time.monotonic()
-
-    def on_validation_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """Keeps what was validated: with a mean of the weights, that mean, which leaves the network after this hook."""
-        self.validated = {name: tensor.detach().cpu().clone() for name, tensor in pl_module.state_dict().items()}
-
-    def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        now = time.monotonic()
-        self.seconds, self.since = self.seconds + now - self.since, now
-        figures = {name: float(value) for name, value in trainer.callback_metrics.items()}
-        row = {"epoch": float(trainer.current_epoch + 1), "minutes": round(self.seconds / 60, 3)}
-        row |= {"learning_rate": trainer.optimizers[0].param_groups[0]["lr"]}
-        row |= {name: figures[name] for name in ("train_loss", "train_acc")}
-        if not math.isfinite(row["train_loss"]):
-            raise UserError(
-                f"the loss of epoch {trainer.current_epoch + 1} is {row['train_loss']}: training has diverged; "
-                "lower train.learning_rate, or set train.precision to 32-true"
-            )
-        if self.validated is not None:
-            row |= {name: figures[name] for name in VALIDATED if name in figures}
-            if figures["val_cer"] < self.best_cer:
-                self.best_cer, self.best_weights = figures["val_cer"], self.validated
-        self.validated = None
-        self.rows.append(row)
-        self._log(row)
-
-    def _log(self, row: dict[str, float]) -> None:
-        if self.live is None:
-            return
-        self.live.step = int(row["epoch"])
-        for name, value in row.items():
-            if name != "epoch":
-                self.live.log_metric(name, value)
-        self.live.make_summary()
-
-    def finish(self, source: str, precision: str) -> None:
-        """Write the summary: who made the glyphs, what was computed in, and the epoch whose weights are kept."""
-        if self.live is None:
-            return
-        best = min((row for row in self.rows if "val_cer" in row), key=lambda row: row["val_cer"])
-        self.live.summary = {
-            "source": source,
-            "precision": precision,
-            "epochs": len(self.rows),
-            "best": copy.copy(best),
+    pl.seed_everything(config.seed, verbose=False)
+    allocator.keep_freed_memory()
+    data = LinesDataModule(lines, model, config, machine.workers, on_gpu(machine))
+    lit = LitRecognizer(model, config, data.train.max_length, sum(data.steps()))
+    if machine.compile:
+        compile_encoder(lit)
+    options: dict[str, Any] = {"dirpath": checkpoints, "save_top_k": 1, "enable_version_counter": False}
+    best = ModelCheckpoint(filename="best", monitor="val_cer", save_on_train_epoch_end=False, **options)
+    last = ModelCheckpoint(filename="last", save_on_train_epoch_end=True, **options)
+    history = History(live)
+    callbacks: list[Callback] = [history, best, last, MicroBatches(), ModelSummary(max_depth=-1)]
+    if config.ema_decay > 0:
+        callbacks.append(moving_average(config.ema_decay))
+    if config.early_stopping_patience is not None:
+        callbacks.append(EarlyStopping("val_cer", patience=config.early_stopping_patience))
+    trainer = _trainer(
+        machine,
+        accelerator=machine.accelerator,
+        devices=machine.devices,
+        num_nodes=machine.num_nodes,
+        strategy=machine.strategy,
+        precision=precision(config.precision, machine),
+        benchmark=on_gpu(machine),  # widths are few, so cuDNN's choice for each pays
+        max_epochs=config.max_epochs,
+        gradient_clip_val=config.gradient_clip,
+        check_val_every_n_epoch=config.validate_every,
+        callbacks=callbacks,
+        enable_progress_bar=on_terminal(),
+        logger=False,
+        num_sanity_val_steps=0,
+        use_distributed_sampler=False,  # BucketSampler shares the lines out
+        reload_dataloaders_every_n_epochs=1,  # each epoch has its own batches
+    )
+    resume = checkpoints / "last.ckpt" if (checkpoints / "last.ckpt").exists() else None
+    if resume is not None:
+        _read_checkpoint(resume, ("state_dict", "loops", "callbacks", "optimizer_states"))
+        print(f"continuing from {resume}", flush=True)
+    if trainer.is_global_zero:
+        where = f"{trainer.strategy.root_device}, {trainer.world_size} process{'es' * (trainer.world_size > 1)}"
+        print(f"training on {where}, precision {trainer.precision}", flush=True)
+    trainer.fit(lit, data, ckpt_path=resume, weights_only=True)
+    if trainer.is_global_zero:
+        history.finish(data.train.source, trainer.precision)
+        weights = _read_checkpoint(checkpoints / "best.ckpt", ("state_dict",))["state_dict"]
+        provenance = {
+            "model": model.model_dump(),
+            "train": config.model_dump(),
+            "source": data.train.source,
+            "lines_sha256": lines_sha256,
         }
-        self.live.make_summary()
+        with_tokens = bool((data.train.tokens[:, 0] == START).all())
+        card = ModelCard(model.architecture(), data.train.max_length, with_tokens, config.label_smoothing, provenance)
+        model_file.save(out, weights, card)
+    if torch.distributed.is_initialized():
+        torch.distributed.barrier()  # nobody leaves before the model is written
+        torch.distributed.destroy_process_group()  # or its threads may abort a process that ends
+    return bool(trainer.is_global_zero)
 
 
-def on_gpu(machine: Machine) -> bool:
+def on_gpu(machine: MachineConfig) -> bool:
     """Whether Lightning will train on a CUDA GPU."""
     return machine.accelerator in ("auto", "gpu", "cuda") and torch.cuda.is_available()
 
 
-def precision(wanted: str, machine: Machine) -> Any:
+def precision(wanted: str, machine: MachineConfig) -> Any:
     """Lightning's name for the precision to train in."""
     if wanted != "auto":
         return wanted
@@ -125,7 +138,7 @@ def precision(wanted: str, machine: Machine) -> Any:
     return "bf16-mixed" if torch.cuda.is_bf16_supported() else "16-mixed"
 
 
-def ema(decay: float) -> WeightAveraging:
+def moving_average(decay: float) -> WeightAveraging:
     """An exponential moving average of the weights, each optimizer step's counting `decay` times the next one's.
 
     At first it forgets faster, or the random initial weights would stay in it for 1 / (1 - decay) steps.
@@ -137,92 +150,31 @@ def ema(decay: float) -> WeightAveraging:
     return WeightAveraging(use_buffers=False, avg_fn=mix)
 
 
-def compile_encoder(learner: LineLearner) -> None:
+def compile_encoder(lit: LitRecognizer) -> None:
     """Let torch compile the encoder, once for each width of a batch; the weights keep their names."""
     torch._dynamo.config.recompile_limit = MAX_GRAPHS
-    learner.model.line_cnn.scan = torch.compile(learner.model.line_cnn.scan, dynamic=False)  # type: ignore[method-assign]
+    lit.model.line_cnn.scan = torch.compile(lit.model.line_cnn.scan, dynamic=False)  # type: ignore[method-assign]
 
 
-def _trainer(machine: Machine, **options: Any) -> pl.Trainer:
+def _trainer(machine: MachineConfig, **options: Any) -> pl.Trainer:
     try:
         return pl.Trainer(**options)
     except (MisconfigurationException, ValueError, RuntimeError) as error:
         asked = f"accelerator {machine.accelerator}, devices {machine.devices}, strategy {machine.strategy}"
-        raise UserError(f"this machine cannot do what params.yaml's machine says ({asked}): {reason(error)}") from None
+        raise UserError(
+            f"this machine cannot do what params.yaml's machine says ({asked}): {one_line(error)}"
+        ) from None
 
 
-def train(params: Params, lines: Path, lines_sha256: str, checkpoints: Path, live: Path, out: Path) -> bool:
-    """Train and write the weights of the best validation CER; of several processes, the first one writes.
-
-    Args:
-        params: the network, the training and the machine.
-        lines: the file of lines.
-        lines_sha256: its hash, to be told in the model file.
-        checkpoints: folder for this run's checkpoint; one that lies there is gone on from.
-        live: folder for DVCLive's metrics.
-        out: the model file to write.
-
-    Returns:
-        Whether this is the process that wrote.
+def _read_checkpoint(path: Path, needed: tuple[str, ...]) -> dict[str, Any]:
+    """The content of a checkpoint.
 
     Raises:
-        UserError: the file of lines is missing, damaged or of another alphabet; the checkpoint is damaged; the loss is
-            no number; the machine is not as `params.machine` says.
+        FileError: it is missing or damaged.
     """
-    pl.seed_everything(params.train.seed, verbose=False)
-    machine = params.machine
-    memory.keep_freed()
-    data = LinesDataModule(lines, params.model, params.train, machine.workers, on_gpu(machine))
-    learner = LineLearner(params.model, params.train, data.train.max_length, data.total_steps())
-    if machine.compile:
-        compile_encoder(learner)
-    checkpoint = ModelCheckpoint(
-        checkpoints, "last", save_top_k=1, save_on_train_epoch_end=True, enable_version_counter=False
-    )
-    history = History(live)
-    callbacks: list[Callback] = [history, checkpoint, ModelSummary(max_depth=-1)]
-    if params.train.ema_decay > 0:
-        callbacks.append(ema(params.train.ema_decay))  # behind `history`, which sees the mean before it is swapped back
-    if params.train.early_stopping_patience is not None:
-        callbacks.append(EarlyStopping("val_cer", patience=params.train.early_stopping_patience))
-    trainer = _trainer(
-        machine,
-        accelerator=machine.accelerator,
-        devices=machine.devices,
-        num_nodes=machine.num_nodes,
-        strategy=machine.strategy,
-        precision=precision(params.train.precision, machine),
-        benchmark=on_gpu(machine),  # widths are few, so cuDNN's choice for each pays
-        max_epochs=params.train.max_epochs,
-        gradient_clip_val=params.train.gradient_clip,
-        check_val_every_n_epoch=params.train.validate_every,
-        callbacks=callbacks,
-        logger=False,
-        num_sanity_val_steps=0,
-        use_distributed_sampler=False,  # BucketSampler shares the lines out
-        reload_dataloaders_every_n_epochs=1,  # each epoch has its own batches
-    )
-    last = checkpoints / "last.ckpt"
-    resume = last if last.exists() else None
-    if resume is not None:
-        _require_sound(resume)
-        print(f"going on from {last}", flush=True)
-    trainer.fit(learner, data, ckpt_path=resume, weights_only=True)
-    if trainer.is_global_zero:
-        history.finish(data.train.source, trainer.precision)
-        about = ModelFile(params.model, params.train, data.train.max_length, data.train.source, lines_sha256)
-        model_file.save(out, history.best_weights, about)
-    if torch.distributed.is_initialized():
-        torch.distributed.barrier()  # nobody leaves before the model is written
-        torch.distributed.destroy_process_group()  # or its threads may abort a process that ends
-    return bool(trainer.is_global_zero)
-
-
-def _require_sound(checkpoint: Path) -> None:
-    try:
-        content = torch.load(checkpoint, map_location="cpu", weights_only=True)
-        missing = [name for name in ("state_dict", "loops", "callbacks", "optimizer_states") if name not in content]
-        if missing:
-            raise ValueError(f"it has no {missing[0]}")
-    except (*UNREADABLE, pickle.UnpicklingError) as error:
-        raise UserError(f"{checkpoint} is damaged ({reason(error)}); delete it to train from the start") from None
+    with reading(path, "checkpoint", (*DAMAGED, pickle.UnpicklingError), "delete it to train from the start"):
+        content: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
+        for name in needed:
+            if name not in content:
+                raise ValueError(f"it has no {name}")
+    return content

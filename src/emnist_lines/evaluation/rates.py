@@ -1,0 +1,78 @@
+"""Error rates of predictions, with bootstrap intervals."""
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from rapidfuzz.distance import Levenshtein
+from scipy.stats import bootstrap
+
+from emnist_lines.evaluation.config import EvaluateConfig
+
+CONFIDENCE = 0.95
+RESAMPLED = 10_000_000
+"""Values that the bootstrap holds in memory at a time."""
+
+Statistic = Callable[..., Any]
+
+
+def edits(predictions: pd.Series, texts: pd.Series) -> NDArray[np.int64]:
+    """(N,) the fewest insertions, deletions and substitutions from each text to its prediction."""
+    pairs = zip(predictions, texts, strict=True)
+    return np.array([Levenshtein.distance(p, t) for p, t in pairs], dtype=np.int64)
+
+
+def rates(frame: pd.DataFrame, column: str, config: EvaluateConfig) -> dict[str, Any]:
+    """Error rates of one column of predictions.
+
+    Args:
+        frame: at least one row, with the columns text and `column`, strings.
+        column: the predictions.
+        config: of the bootstrap.
+
+    Returns:
+        cer: edits over reference characters.
+        cer_per_line: mean over lines of edits over the longer of prediction and text (the lab's definition).
+        wer: word edits over reference words.
+        exact_match: share of lines without an edit.
+        interval: for each of them the lower and upper end of the 95% percentile bootstrap interval over lines.
+        lines, characters: how many there are.
+    """
+    text, prediction = frame["text"], frame[column]
+    wrong, length = edits(prediction, text), text.str.len().to_numpy()
+    longer = np.maximum(np.maximum(length, prediction.str.len().to_numpy()), 1)
+    word_edits = edits(prediction.str.split(), text.str.split())
+    words = np.array([len(line.split()) for line in text])
+    data: dict[str, tuple[Statistic, tuple[NDArray[Any], ...]]] = {
+        "cer": (_ratio, (wrong, length)),
+        "cer_per_line": (np.mean, (wrong / longer,)),
+        "wer": (_ratio, (word_edits, words)),
+        "exact_match": (np.mean, (wrong == 0,)),
+    }
+    figures = {name: round(float(statistic(*values, axis=0)), 5) for name, (statistic, values) in data.items()}
+    interval = {name: _interval(statistic, values, config) for name, (statistic, values) in data.items()}
+    return {**figures, "interval": interval, "lines": len(frame), "characters": int(length.sum())}
+
+
+def _ratio(part: NDArray[Any], whole: NDArray[Any], axis: int) -> Any:
+    return part.sum(axis) / whole.sum(axis)
+
+
+def _interval(statistic: Statistic, values: tuple[NDArray[Any], ...], config: EvaluateConfig) -> list[float]:
+    lines = len(values[0])
+    if lines < 2:
+        return [round(float(statistic(*values, axis=0)), 5)] * 2
+    found = bootstrap(
+        values,
+        statistic,
+        n_resamples=config.bootstrap_samples,
+        batch=max(1, RESAMPLED // lines),
+        vectorized=True,
+        paired=True,
+        confidence_level=CONFIDENCE,
+        method="percentile",
+        rng=np.random.default_rng(config.bootstrap_seed),
+    ).confidence_interval
+    return [round(float(found.low), 5), round(float(found.high), 5)]

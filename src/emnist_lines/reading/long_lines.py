@@ -1,0 +1,49 @@
+"""Lines that are longer than those of training: cut into pieces, whose transcriptions are joined."""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from emnist_lines.network.transcription import Transcription
+from emnist_lines.reading import preprocessing
+
+WORDS_APART = 14
+"""Columns of paper that are a space."""
+
+
+def cut(image: NDArray[np.uint8], most: int) -> list[tuple[NDArray[np.uint8], bool]]:
+    """A line in pieces of at most `most` columns, in their order, cut where the paper between strokes is widest.
+
+    Returns:
+        Each piece, and whether a space stands before it.
+    """
+    pieces, rest, spaced = [], image, False
+    while rest.shape[1] > most:
+        start, stop = _gap(rest, most // 3, most)
+        middle = (start + stop) // 2
+        pieces.append((preprocessing.trimmed(rest[:, :middle]), spaced))
+        rest, spaced = preprocessing.trimmed(rest[:, middle:]), stop - start >= WORDS_APART
+    return [*pieces, (rest, spaced)]
+
+
+def _gap(image: NDArray[np.uint8], first: int, last: int) -> tuple[int, int]:
+    """The widest run of columns without ink among those from `first` to `last`; else the column with the least ink."""
+    columns = image[:, first:last]
+    ink = np.flatnonzero((columns >= preprocessing.FAINTEST).any(axis=0))
+    edges = np.concatenate([[-1], ink, [columns.shape[1]]])
+    widest = int(np.diff(edges).argmax())
+    start, stop = int(edges[widest]) + 1, int(edges[widest + 1])
+    if start == stop:
+        start = stop = int(columns.sum(axis=0, dtype=np.int64).argmin())
+    return first + start, first + stop
+
+
+def joined(pieces: list[tuple[Transcription, bool]]) -> Transcription:
+    """The pieces' transcriptions one behind the other, with a space before those that need one."""
+    text, confidence = "", 1.0
+    confidences: list[float] = []
+    for piece, spaced in pieces:
+        if spaced:
+            text, confidences = text + " ", [*confidences, 1.0]
+        text, confidences = text + piece.text, confidences + piece.confidences
+        confidence *= piece.confidence
+    return Transcription(text, confidence, confidences)

@@ -1,0 +1,68 @@
+"""The section `synthesize` of `params.yaml`."""
+
+import math
+from typing import Annotated
+
+from pydantic import Field, ValidationInfo, field_validator, model_validator
+
+from emnist_lines.common.config import Section, Seed, Share
+
+BLOCK = 500
+"""Lines composed at a time. Part of the format: each block has its own random stream, and lies in one file."""
+Lines = Annotated[int, Field(ge=1, le=10**8)]
+
+
+class SplitFractions(Section):
+    """Shares of each class's glyphs and of the documents. They sum to 1."""
+
+    train: float = Field(gt=0, description="share for training")
+    val: float = Field(gt=0, description="share for validation")
+    test: float = Field(gt=0, description="share for the test")
+
+    @model_validator(mode="after")
+    def _sum_to_one(self) -> "SplitFractions":
+        total = self.train + self.val + self.test
+        if not math.isclose(total, 1, abs_tol=1e-6):
+            raise ValueError(f"must be three that sum to 1 (these sum to {total:g})")
+        return self
+
+
+class VariationConfig(Section):
+    """How far each glyph of a train line may be bent. 0 everywhere: glyphs as they are."""
+
+    shift: float = Field(ge=0, le=8, description="pixels that the whole glyph moves by, at most")
+    stretch: float = Field(ge=0, le=8, description="pixels at the edge, for each of stretch, slant and rotation")
+    bend: float = Field(ge=0, le=8, description="pixels of the longest of 13 waves per axis")
+    pen: float = Field(ge=0, le=1, description="pixels that a stroke widens or narrows by on each side")
+
+    @property
+    def any(self) -> bool:
+        """Whether glyphs vary at all."""
+        return max(self.shift, self.stretch, self.bend, self.pen) > 0
+
+
+class SynthesizeConfig(Section):
+    """How lines are composed."""
+
+    seed: Seed = Field(description="of all random choices")
+    num_train: Lines = Field(description="train lines")
+    num_val: Lines = Field(description="val lines")
+    num_test: Lines = Field(description="test lines")
+    lines_per_file: int | None = Field(ge=1, multiple_of=BLOCK, description="train lines in one file; null: all")
+    max_length: int = Field(ge=3, le=1024, description="tokens of a line, <S> and <E> included")
+    min_overlap: Share = Field(description="least share of a glyph that the next one covers")
+    max_overlap: Share = Field(description="largest such share")
+    overlap_varies_within_line: bool = Field(description="sample the share for each pair of neighbours, not per line")
+    with_start_end_tokens: bool = Field(description="put <S> and <E> around a text")
+    fresh_glyph_per_character: bool = Field(description="another glyph for each occurrence of a character in a line")
+    train_variation: VariationConfig = Field(description="how the glyphs of train lines vary")
+    split_fractions: SplitFractions = Field(description="of each class's glyphs, and of the documents")
+    shared_as_in_lab: bool = Field(description="train and val share their glyphs, and all splits their text")
+
+    @field_validator("max_overlap")
+    @classmethod
+    def _at_least_the_least(cls, value: float, info: ValidationInfo) -> float:
+        least = info.data.get("min_overlap", 0.0)
+        if value < least:
+            raise ValueError(f"must be at least synthesize.min_overlap ({least})")
+        return value
