@@ -58,8 +58,17 @@ def repository(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (folder / ".venv" / "vega.js").symlink_to(ROOT / ".venv" / "vega.js")  # where `make setup` puts it
     run(folder, "git", "init", "-q")
     commit(folder, "files and small parameters")
-    run(folder, "dvc", "repro")
+    (folder.with_name("log")).write_text(run(folder, "dvc", "repro"))
     return folder
+
+
+def test_the_log_holds_lines_of_the_pipeline_and_nothing_else(repository: Path) -> None:
+    log = repository.with_name("log").read_text()
+    assert "training on cpu, 1 process, precision " in log
+    assert "epoch 2 of 2: train loss " in log
+    assert "test CER " in log
+    for foreign in ("\r", "Tip", "deprecated", "Warning", "GPU available", "stopped", "it/s"):
+        assert foreign not in log, foreign
 
 
 def commit(folder: Path, message: str) -> None:

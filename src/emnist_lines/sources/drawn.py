@@ -33,7 +33,7 @@ def render_glyphs(per_class: int, seed: int) -> Glyphs:
     images = np.empty((len(CLASSES) * per_class, SIZE, SIZE), dtype=np.uint8)
     labels = np.repeat(np.arange(len(CLASSES), dtype=np.uint8), per_class)
     streams = np.random.SeedSequence(seed).spawn(len(CLASSES))
-    with tqdm(desc="glyphs", total=len(images), unit="glyph") as bar:
+    with tqdm(desc="glyphs", total=len(images), unit="glyph", disable=None) as bar:
         for label, stream in enumerate(streams):
             rng = np.random.default_rng(stream)
             for number in range(label * per_class, (label + 1) * per_class):

@@ -167,7 +167,7 @@ def _members(archive: zipfile.ZipFile, part: str) -> Part:
 def _idx(archive: zipfile.ZipFile, name: str) -> NDArray[np.uint8]:
     """An array in LeCun's IDX format: two zeros, type 8 (uint8), dimensions, their sizes (big-endian), the bytes."""
     size = archive.getinfo(name).file_size
-    bar = tqdm(desc=name.rpartition("/")[2], total=size, unit="B", unit_scale=True, unit_divisor=1024)
+    bar = tqdm(desc=name.rpartition("/")[2], total=size, unit="B", unit_scale=True, unit_divisor=1024, disable=None)
     with archive.open(name) as packed, bar, gzip.open(packed) as file:
         content = io.BytesIO(b"".join(_bounded(file, lambda: bar.update(packed.tell() - bar.n))))
     zero, kind, dimensions = np.frombuffer(content.read(4), dtype=">u2, u1, u1")[0]

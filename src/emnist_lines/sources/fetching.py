@@ -146,7 +146,7 @@ def _download(url: str, output_file: str, _: pooch.Pooch) -> None:
     """
     with Session() as session, session.get(url, stream=True) as response, Path(output_file).open("wb") as file:
         name, received, announced = url.rpartition("/")[2], 0, response.raw.length_remaining
-        with tqdm(desc=name, total=announced, unit="B", unit_scale=True, unit_divisor=1024) as bar:
+        with tqdm(desc=name, total=announced, unit="B", unit_scale=True, unit_divisor=1024, disable=None) as bar:
             for chunk in response.iter_content(CHUNK):
                 received += len(chunk)
                 if max(received, announced or 0) > MAX_BYTES:
