@@ -13,16 +13,16 @@ from emnist_lines.common.machine import MachineConfig
 from emnist_lines.lines.line_file import folder, sha256_of_all
 from emnist_lines.network.config import ModelConfig
 from emnist_lines.training.config import TrainConfig
-from emnist_lines.training.fit import fit
+from emnist_lines.training.fit import fit, precision
 
 CHECKPOINTS, LINES = Path("checkpoints"), Path("data/lines.h5")
 MODEL = Path("models/line_cnn_transformer.safetensors")
 
 
-def fingerprint(model: ModelConfig, train: TrainConfig, lines_sha256: str) -> str:
-    """A hash of all that decides how training goes: parameters, lines, and the code that runs."""
+def fingerprint(model: ModelConfig, train: TrainConfig, precision: str, lines_sha256: str) -> str:
+    """A hash of all that decides how training goes: parameters, precision, lines, and the code that runs."""
     code = [module.__file__ for name, module in sys.modules.items() if name.startswith("emnist_lines")]
-    digest = hashlib.sha256(json.dumps([model.model_dump(), train.model_dump(), lines_sha256]).encode())
+    digest = hashlib.sha256(json.dumps([model.model_dump(), train.model_dump(), precision, lines_sha256]).encode())
     for path in sorted(Path(name) for name in [__file__, *filter(None, code)]):
         digest.update(path.read_bytes())
     return digest.hexdigest()[:16]
@@ -35,9 +35,9 @@ def main() -> None:
     if machine.threads is not None:
         torch.set_num_threads(machine.threads)
     lines_sha256 = sha256_of_all(LINES)
-    checkpoints = CHECKPOINTS / fingerprint(model, train, lines_sha256)
+    checkpoints = CHECKPOINTS / fingerprint(model, train, precision(train.precision, machine), lines_sha256)
     if not checkpoints.exists() and any(CHECKPOINTS.glob("*/last.ckpt")):
-        print(f"the checkpoints in {CHECKPOINTS} belong to other parameters, data or code: training starts afresh")
+        print(f"the checkpoints in {CHECKPOINTS} belong to another run (parameters, data, precision or code differ)")
     if fit(model, train, machine, LINES, lines_sha256, checkpoints, Path("metrics/train"), MODEL):
         shutil.rmtree(checkpoints, ignore_errors=True)
 

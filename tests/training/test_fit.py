@@ -8,8 +8,11 @@ import signal
 import subprocess
 import sys
 import time
+from itertools import pairwise
 from pathlib import Path
+from types import SimpleNamespace
 
+import numpy as np
 import pandas as pd
 import pytest
 import pytorch_lightning as pl
@@ -104,6 +107,26 @@ def test_a_killed_run_goes_on_and_ends_as_an_unbroken_one(workspace: Path, tmp_p
 
 
 @pytest.mark.slow
+def test_a_training_that_is_asked_to_end_fails_and_can_be_continued(workspace: Path, tmp_path: Path) -> None:
+    """As Kubernetes and SLURM ask; `training && dvc commit` must not record the old model as the new one."""
+    folder = tmp_path / "asked"
+    shutil.copytree(workspace, folder, ignore=shutil.ignore_patterns("metrics", "models"))
+    process = start(folder)
+    deadline = time.monotonic() + 240
+    while not list(folder.glob("checkpoints/*/last.ckpt")):
+        assert process.poll() is None, "it ended before its first checkpoint"
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+    process.send_signal(signal.SIGTERM)
+    output, _ = process.communicate(timeout=60)
+    assert process.returncode == 128 + signal.SIGTERM
+    assert output.splitlines()[-1] == "error: training was asked to end (SIGTERM); start it again to continue it"
+    assert "Traceback" not in output
+    assert not (folder / "models").exists()
+    assert "continuing from checkpoints/" in finish(folder)
+
+
+@pytest.mark.slow
 def test_other_parameters_start_afresh_and_say_so(workspace: Path, tmp_path: Path, small: Params) -> None:
     folder = tmp_path / "changed"
     shutil.copytree(workspace, folder, ignore=shutil.ignore_patterns("metrics", "models"))
@@ -112,7 +135,7 @@ def test_other_parameters_start_afresh_and_say_so(workspace: Path, tmp_path: Pat
     stale.write_bytes(b"of another run")
     write_params(folder, small.replace(train=small.train.replace(max_epochs=2)))
     output = finish(folder)
-    assert "belong to other parameters, data or code: training starts afresh" in output
+    assert "belong to another run (parameters, data, precision or code differ)" in output
     assert "continuing" not in output
     assert stale.read_bytes() == b"of another run"
 
@@ -219,6 +242,66 @@ def test_a_loss_that_is_no_number_ends_training_in_one_sentence(
     assert not (tmp_path / "model").exists()
     saved = torch.load(tmp_path / "checkpoints" / "last.ckpt", weights_only=True)
     assert saved["epoch"] == 0  # what is gone on from is sound
+
+
+def test_the_last_epoch_is_validated_whatever_comes_between(lines: Path, small: Params, tmp_path: Path) -> None:
+    trained(small.replace(train=small.train.replace(max_epochs=3, validate_every=2)), lines, tmp_path)
+    validated = pd.read_csv(tmp_path / "live" / "plots" / "metrics" / "val_cer.tsv", sep="\t")["step"].tolist()
+    assert validated == [2, 3]
+
+
+def test_lines_that_the_ctc_loss_leaves_out_are_counted(
+    glyphs: Glyphs, documents: list[Document], small: Params, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """With strides of 24 columns and glyphs that nearly cover each other there are fewer windows than characters."""
+    synthesize = small.synthesize.replace(min_overlap=0.8, max_overlap=0.8)
+    synthesis.synthesize(glyphs, documents, synthesize, tmp_path / "lines.h5")
+    model = small.model.replace(window_width=24, window_stride=24)
+    values = small.replace(model=model, train=small.train.replace(max_epochs=1, curriculum=()))
+    trained(values, tmp_path / "lines.h5", tmp_path)
+    dataset = LinesDataset(tmp_path / "lines.h5", "train", step=8)
+    doubled = [sum(a == b for a, b in pairwise(text)) for text in dataset.texts]
+    needed = np.array([len(text) + twice for text, twice in zip(dataset.texts, doubled, strict=True)])
+    assert np.array_equal(dataset.ctc_windows, needed)
+    windows = (-(-dataset.widths // 8) - 3) // 3 + 1
+    narrow = int((np.maximum(windows, 1) < needed).sum())
+    assert narrow > 10
+    assert f"{narrow} of 96 train lines have fewer windows than their text needs" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("wanted", "cuda", "mps", "ctc_weight", "expected"),
+    [
+        ("auto", False, False, 0.3, "auto"),
+        ("auto", False, True, 0.3, "cpu"),
+        ("auto", True, True, 0.3, "auto"),
+        ("auto", False, True, 0.0, "auto"),
+        ("cpu", False, True, 0.3, "cpu"),
+        ("gpu", True, False, 0.3, "gpu"),
+        ("gpu", False, True, 0.3, None),
+        ("mps", False, True, 0.3, None),
+    ],
+)
+def test_a_ctc_loss_keeps_off_apple_s_gpus(
+    monkeypatch: pytest.MonkeyPatch, wanted: str, cuda: bool, mps: bool, ctc_weight: float, expected: str | None
+) -> None:
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: cuda)
+    monkeypatch.setattr(torch.backends.mps, "is_available", lambda: mps)
+    if expected is None:
+        with pytest.raises(UserError, match=r"have no CTC loss; set machine.accelerator to cpu"):
+            training.accelerator(wanted, ctc_weight)
+    else:
+        assert training.accelerator(wanted, ctc_weight) == expected
+
+
+def test_the_moving_average_lies_where_the_network_will(monkeypatch: pytest.MonkeyPatch) -> None:
+    """PyTorch's device without memory stands for a GPU."""
+    module = pl.LightningModule()
+    module.layer = torch.nn.Linear(2, 2)
+    trainer = SimpleNamespace(strategy=SimpleNamespace(root_device=torch.device("meta")))
+    average = training.MovingAverage(0.9)
+    average.setup(trainer, module, "fit")  # type: ignore[arg-type]
+    assert {parameter.device.type for parameter in average._average_model.parameters()} == {"meta"}
 
 
 def test_early_stopping_and_rare_validation(

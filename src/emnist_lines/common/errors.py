@@ -3,6 +3,7 @@
 import errno
 import os
 import re
+import signal
 import sys
 import zipfile
 import zlib
@@ -31,6 +32,14 @@ DAMAGED = (
 
 class UserError(Exception):
     """What was wrong, where, and what to do, in one sentence."""
+
+    exit_code = 1
+
+
+class Terminated(UserError):
+    """The process was asked to end before it was done."""
+
+    exit_code = 128 + signal.SIGTERM
 
 
 class FileError(UserError):
@@ -94,7 +103,10 @@ def run(main: Callable[[], None], remedies: Mapping[str, str] | None = None) -> 
     except UserError as error:
         remedy = _remedy(error.path, remedies or {}) if isinstance(error, FileError) else None
         print(f"error: {error}" + (f"; {remedy}" if remedy else ""), file=sys.stderr)
-        raise SystemExit(1) from None
+        raise SystemExit(error.exit_code) from None
+    except KeyboardInterrupt:
+        print("error: interrupted", file=sys.stderr)
+        raise SystemExit(128 + signal.SIGINT) from None
     except Exception as error:
         if not _no_room(error):
             raise

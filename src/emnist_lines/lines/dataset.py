@@ -48,6 +48,7 @@ class LinesDataset(Dataset[Batch]):
         texts: what is written.
         lengths: (N,) int64, characters of each line.
         targets: (N,) int64, tokens of each line that a decoder has to find.
+        ctc_windows: (N,) int64, windows that a CTC head needs: one per character, and a blank between equal ones.
         source: where the glyphs come from.
     """
 
@@ -74,6 +75,8 @@ class LinesDataset(Dataset[Batch]):
         self.max_length = self.tokens.shape[1]
         self.lengths = (self.tokens > PAD).sum(axis=1)
         self.targets = np.maximum((self.tokens != PAD).sum(axis=1) - 1, 0)
+        repeated = (self.tokens[:, 1:] == self.tokens[:, :-1]) & (self.tokens[:, 1:] > PAD)
+        self.ctc_windows = self.lengths + repeated.sum(axis=1)
 
     def image(self, index: int) -> NDArray[np.uint8]:
         """(28, W) uint8 of one line, with the paper behind the text."""

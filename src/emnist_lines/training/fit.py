@@ -8,12 +8,13 @@ import pytorch_lightning as pl
 import torch
 from lightning_fabric.utilities.exceptions import MisconfigurationException
 from pytorch_lightning.callbacks import Callback, EarlyStopping, ModelCheckpoint, ModelSummary, WeightAveraging
+from pytorch_lightning.utilities.exceptions import SIGTERMException
 from torch import Tensor
 
 from emnist_lines.common import allocator
 from emnist_lines.common.alphabet import START
 from emnist_lines.common.console import on_terminal
-from emnist_lines.common.errors import DAMAGED, UserError, one_line, reading
+from emnist_lines.common.errors import DAMAGED, Terminated, UserError, one_line, reading
 from emnist_lines.common.machine import MachineConfig
 from emnist_lines.network import model_file
 from emnist_lines.network.config import ModelConfig
@@ -27,12 +28,38 @@ MAX_GRAPHS = 64
 """Compiled encoders that are kept: one for each width and number of lines that batches come in."""
 
 
-class MicroBatches(Callback):
-    """Lets Lightning add up the gradients of as many micro-batches as the batches of the epoch come in."""
+class EpochPlan(Callback):
+    """What differs between epochs: how many micro-batches make a batch, and that the last epoch is validated too."""
 
     def on_train_epoch_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         loader: Any = trainer.train_dataloader
         trainer.accumulate_grad_batches = loader.sampler.micro_batches
+        if trainer.current_epoch + 1 == trainer.max_epochs:
+            trainer.check_val_every_n_epoch = 1
+
+
+class MovingAverage(WeightAveraging):
+    """An exponential moving average of the weights, each optimizer step's counting `decay` times the next one's.
+
+    At first it forgets faster, or the random initial weights would stay in it for 1 / (1 - decay) steps.
+    """
+
+    def __init__(self, decay: float) -> None:
+        super().__init__(use_buffers=False, multi_avg_fn=self._mix)
+        self.decay = decay
+        self.steps = 0
+
+    def setup(self, trainer: pl.Trainer, pl_module: pl.LightningModule, stage: str) -> None:
+        """Put the average where the network will be: at this point the network is still on the CPU."""
+        self._device = trainer.strategy.root_device
+        super().setup(trainer, pl_module, stage)
+
+    def on_train_batch_end(self, trainer: pl.Trainer, *arguments: Any, **named: Any) -> None:
+        self.steps = trainer.global_step - 1  # a number here, so that no step waits for a GPU to tell it
+        super().on_train_batch_end(trainer, *arguments, **named)
+
+    def _mix(self, mean: list[Tensor], weights: list[Tensor], steps: Tensor | int) -> None:
+        torch._foreach_lerp_(mean, weights, 1 - min(self.decay, (1 + self.steps) / (10 + self.steps)))
 
 
 def fit(
@@ -70,18 +97,20 @@ def fit(
     lit = LitRecognizer(model, config, data.train.max_length, sum(data.steps()))
     if machine.compile:
         compile_encoder(lit)
+    if config.ctc_weight > 0:
+        _tell_of_narrow_lines(data, lit)
     options: dict[str, Any] = {"dirpath": checkpoints, "save_top_k": 1, "enable_version_counter": False}
     best = ModelCheckpoint(filename="best", monitor="val_cer", save_on_train_epoch_end=False, **options)
     last = ModelCheckpoint(filename="last", save_on_train_epoch_end=True, **options)
     history = History(live)
-    callbacks: list[Callback] = [history, best, last, MicroBatches(), ModelSummary(max_depth=-1)]
+    callbacks: list[Callback] = [history, best, last, EpochPlan(), ModelSummary(max_depth=-1)]
     if config.ema_decay > 0:
-        callbacks.append(moving_average(config.ema_decay))
+        callbacks.append(MovingAverage(config.ema_decay))
     if config.early_stopping_patience is not None:
         callbacks.append(EarlyStopping("val_cer", patience=config.early_stopping_patience))
     trainer = _trainer(
         machine,
-        accelerator=machine.accelerator,
+        accelerator=accelerator(machine.accelerator, config.ctc_weight),
         devices=machine.devices,
         num_nodes=machine.num_nodes,
         strategy=machine.strategy,
@@ -104,7 +133,10 @@ def fit(
     if trainer.is_global_zero:
         where = f"{trainer.strategy.root_device}, {trainer.world_size} process{'es' * (trainer.world_size > 1)}"
         print(f"training on {where}, precision {trainer.precision}", flush=True)
-    trainer.fit(lit, data, ckpt_path=resume, weights_only=True)
+    try:
+        trainer.fit(lit, data, ckpt_path=resume, weights_only=True)
+    except SIGTERMException:  # Lightning's own exit code would be 0
+        raise Terminated("training was asked to end (SIGTERM); start it again to continue it") from None
     if trainer.is_global_zero:
         history.finish(data.train.source, trainer.precision)
         weights = _read_checkpoint(checkpoints / "best.ckpt", ("state_dict",))["state_dict"]
@@ -123,6 +155,22 @@ def fit(
     return bool(trainer.is_global_zero)
 
 
+def accelerator(wanted: str, ctc_weight: float) -> str:
+    """Lightning's name for the accelerator to train on. PyTorch has no CTC loss for MPS, Apple's GPUs.
+
+    Raises:
+        UserError: MPS is wanted, and a CTC loss.
+    """
+    only_mps = torch.backends.mps.is_available() and not torch.cuda.is_available()
+    if ctc_weight == 0 or not (wanted == "mps" or (only_mps and wanted in ("auto", "gpu"))):
+        return wanted
+    if wanted == "auto":
+        return "cpu"
+    raise UserError(
+        "Apple's GPUs (MPS) have no CTC loss; set machine.accelerator to cpu, or train.ctc_weight to 0 for no CTC head"
+    )
+
+
 def on_gpu(machine: MachineConfig) -> bool:
     """Whether Lightning will train on a CUDA GPU."""
     return machine.accelerator in ("auto", "gpu", "cuda") and torch.cuda.is_available()
@@ -138,22 +186,22 @@ def precision(wanted: str, machine: MachineConfig) -> Any:
     return "bf16-mixed" if torch.cuda.is_bf16_supported() else "16-mixed"
 
 
-def moving_average(decay: float) -> WeightAveraging:
-    """An exponential moving average of the weights, each optimizer step's counting `decay` times the next one's.
-
-    At first it forgets faster, or the random initial weights would stay in it for 1 / (1 - decay) steps.
-    """
-
-    def mix(mean: Tensor, weight: Tensor, steps: Tensor | int) -> Tensor:
-        return torch.lerp(mean, weight, 1 - min(decay, (1 + int(steps)) / (10 + int(steps))))
-
-    return WeightAveraging(use_buffers=False, avg_fn=mix)
-
-
 def compile_encoder(lit: LitRecognizer) -> None:
     """Let torch compile the encoder, once for each width of a batch; the weights keep their names."""
     torch._dynamo.config.recompile_limit = MAX_GRAPHS
     lit.model.line_cnn.scan = torch.compile(lit.model.line_cnn.scan, dynamic=False)  # type: ignore[method-assign]
+
+
+def _tell_of_narrow_lines(data: LinesDataModule, lit: LitRecognizer) -> None:
+    """Print how many lines have fewer windows than the CTC loss needs; it counts 0 for them."""
+    windows = lit.model.line_cnn.valid_windows(torch.from_numpy(data.train.widths))
+    narrow = int((windows.numpy() < data.train.ctc_windows).sum())
+    if narrow:
+        print(
+            f"{narrow} of {len(data.train)} train lines have fewer windows than their text needs, so that the CTC loss "
+            "leaves them out; a smaller model.window_stride or synthesize.max_overlap gives them more",
+            flush=True,
+        )
 
 
 def _trainer(machine: MachineConfig, **options: Any) -> pl.Trainer:
