@@ -20,9 +20,9 @@ from benchmarks.material import CORPUS, GLYPHS, LINES, MODEL, UNVARIED, material
 from benchmarks.parameters import Params, load_all
 from benchmarks.tables import markdown, write
 from emnist_lines.common.errors import UserError, run
+from emnist_lines.common.files import sha256
 from emnist_lines.evaluation.predict import evaluate
 from emnist_lines.lines.dataset import LinesDataset
-from emnist_lines.lines.line_file import sha256_of_all
 from emnist_lines.synthesis import synthesize as synthesis
 from emnist_lines.training.fit import fit
 
@@ -134,7 +134,7 @@ def measure(row: Row, folder: Path) -> dict[str, Any]:
     values = values_of(row)
     lines, model, live = folder / "lines.h5", folder / "model.safetensors", folder / "live"
     synthesis.synthesize(*material(), values.synthesize, lines, processes=2)
-    hashed, checkpoints = sha256_of_all(lines), folder / "checkpoints"
+    hashed, checkpoints = sha256(lines), folder / "checkpoints"
     fit(values.model, values.train, values.machine, lines, hashed, checkpoints, live, model)
     figures, _, _ = evaluate(model, LINES, "test", values.evaluate, values.machine)
     history = json.loads((live / "metrics.json").read_text(encoding="utf-8"))

@@ -113,7 +113,7 @@ def load(side: str, lines: str) -> dict[str, float]:
     dataset = LinesDataset(Path(lines), "train", PARAMS.model.crop_step(PARAMS.train.bucket_width))
     if side == "plain":
         with h5py.File(lines) as file:
-            dataset.pixels[0]._map = file["train/images"][:]
+            dataset.pixels._map = file["train/images"][:]
     sampler = BucketSampler(dataset.widths, BATCH, seed=0)
     dataset[MicroBatch([0], [0])]
     with measured(len(dataset)) as found:

@@ -9,8 +9,8 @@ from pathlib import Path
 import torch
 
 from emnist_lines.common import config, errors
+from emnist_lines.common.files import sha256
 from emnist_lines.common.machine import MachineConfig
-from emnist_lines.lines.line_file import folder, sha256_of_all
 from emnist_lines.network.config import ModelConfig
 from emnist_lines.training.config import TrainConfig
 from emnist_lines.training.fit import fit, precision
@@ -34,7 +34,9 @@ def main() -> None:
     )
     if machine.threads is not None:
         torch.set_num_threads(machine.threads)
-    lines_sha256 = sha256_of_all(LINES)
+    if not LINES.is_file():
+        raise errors.FileError(LINES, "is missing")
+    lines_sha256 = sha256(LINES)
     checkpoints = CHECKPOINTS / fingerprint(model, train, precision(train.precision, machine), lines_sha256)
     if not checkpoints.exists() and any(CHECKPOINTS.glob("*/last.ckpt")):
         print(f"the checkpoints in {CHECKPOINTS} belong to another run (parameters, data, precision or code differ)")
@@ -43,4 +45,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    errors.run(main, dict.fromkeys((str(LINES), str(folder(LINES))), "make it with `dvc repro --force synthesize`"))
+    errors.run(main, {str(LINES): "make it with `dvc repro --force synthesize`"})

@@ -14,7 +14,6 @@ from benchmarks.parameters import Params
 
 from emnist_lines.common.errors import FileError, UserError
 from emnist_lines.common.glyphs import Glyphs, read_glyphs, write_glyphs
-from emnist_lines.lines import line_file
 from emnist_lines.lines.dataset import LinesDataset
 from emnist_lines.network import model_file
 from emnist_lines.network.model_file import ModelCard
@@ -29,7 +28,6 @@ READERS: dict[str, Callable[[Path], Any]] = {
     "glyphs.h5": read_glyphs,
     "brown.zip": read_documents,
     "lines.h5": lambda path: [
-        line_file.sha256_of_all(path),
         *(LinesDataset(path, s, 8) for s in ("train", "val", "test")),
     ],
     "model.safetensors": model_file.load,

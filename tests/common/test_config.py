@@ -88,8 +88,6 @@ def test_the_repository_s_own_values() -> None:
         ("synthesize.num_train", 0),
         ("synthesize.num_train", 10**8 + 1),
         ("synthesize.num_val", True),
-        ("synthesize.lines_per_file", 0),
-        ("synthesize.lines_per_file", 750),
         ("synthesize.max_length", 2),
         ("synthesize.max_length", 2000),
         ("synthesize.max_overlap", 1.0),

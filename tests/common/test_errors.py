@@ -28,8 +28,6 @@ READERS: dict[str, Callable[[Path], Any]] = {
     "glyphs": read_glyphs,
     "documents": read_documents,
     "train lines": lambda path: line_file.read_lines(path, "train"),
-    "list of files": line_file.files,
-    "hash": line_file.sha256_of_all,
     "model of this project": model_file.load,
     "checkpoint": lambda path: fit._read_checkpoint(path, ()),
 }

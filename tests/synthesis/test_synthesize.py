@@ -103,7 +103,7 @@ def test_the_file_and_its_statistics(lines: Path, small: Params, glyphs: Glyphs,
     with h5py.File(lines) as file:
         assert file.attrs["source"] == "drawn"
         assert json.loads(file.attrs["alphabet"]) == list(SYMBOLS)
-        assert SynthesizeConfig(lines_per_file=None, **json.loads(file.attrs["params"])) == small.synthesize
+        assert SynthesizeConfig(**json.loads(file.attrs["params"])) == small.synthesize
         for split, count in (("train", 96), ("val", 24), ("test", 24)):
             group = file[split]
             assert group["images"].shape == (count, 28, 280)
@@ -179,7 +179,6 @@ FRESH = SynthesizeConfig(
     num_train=24,
     num_val=12,
     num_test=12,
-    lines_per_file=None,
     max_length=12,
     min_overlap=0.0,
     max_overlap=0.33,
@@ -240,7 +239,7 @@ def require_default_lines(defaults: Params) -> None:
     with h5py.File(DATA / "glyphs.h5") as file:
         parts = file.attrs["parts"]
     ours = defaults.synthesize.model_dump(exclude_none=True)
-    for train_only in ("num_train", "lines_per_file", "train_variation"):
+    for train_only in ("num_train", "train_variation"):
         params.pop(train_only, None)
         ours.pop(train_only, None)
     if (params, source, parts) != (ours, defaults.download.source, ",".join(defaults.download.parts)):

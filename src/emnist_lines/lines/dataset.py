@@ -13,10 +13,9 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
 from emnist_lines.common.alphabet import PAD
-from emnist_lines.common.errors import reading
 from emnist_lines.lines.bucket_sampler import BucketSampler, MicroBatch
 from emnist_lines.lines.crop import crop_width
-from emnist_lines.lines.line_file import files, read_lines
+from emnist_lines.lines.line_file import read_lines
 
 
 class Batch(NamedTuple):
@@ -60,17 +59,12 @@ class LinesDataset(Dataset[Batch]):
             step: images are cropped to a multiple of this many columns; None: not at all.
 
         Raises:
-            FileError: a file is missing, damaged or of another alphabet.
+            FileError: the file is missing, damaged or of another alphabet.
         """
-        parts = [read_lines(file, split) for file in (files(path) if split == "train" else [path])]
-        self.pixels = [part.pixels for part in parts]
-        self.source = parts[0].source
-        with reading(path, f"{split} lines"):
-            self.tokens: NDArray[np.uint8] = np.concatenate([part.tokens for part in parts])
-        self.widths: NDArray[np.int32] = np.concatenate([part.widths for part in parts])
-        self.texts: list[str] = [text for part in parts for text in part.texts]
-        self._ends = np.cumsum([len(part.tokens) for part in parts])  # (files,) where each one's lines end
-        self.columns = self.pixels[0].shape[2]
+        lines = read_lines(path, split)
+        self.tokens, self.widths, self.texts = lines.tokens, lines.widths, lines.texts
+        self.pixels, self.source = lines.pixels, lines.source
+        self.columns = self.pixels.shape[2]
         self.step = step or self.columns
         self.max_length = self.tokens.shape[1]
         self.lengths = (self.tokens > PAD).sum(axis=1)
@@ -80,8 +74,7 @@ class LinesDataset(Dataset[Batch]):
 
     def image(self, index: int) -> NDArray[np.uint8]:
         """(28, W) uint8 of one line, with the paper behind the text."""
-        part = int(np.searchsorted(self._ends, index, side="right"))
-        return self.pixels[part].map[index - (int(self._ends[part - 1]) if part else 0)]
+        return self.pixels.map[index]
 
     def __len__(self) -> int:
         return len(self.tokens)

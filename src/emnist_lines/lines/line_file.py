@@ -1,8 +1,6 @@
-"""The HDF5 file of lines. Train lines may continue in further files, in a folder beside it."""
+"""The HDF5 file of lines."""
 
-import hashlib
 import json
-import shutil
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,53 +11,7 @@ from numpy.typing import NDArray
 
 from emnist_lines.common.alphabet import SYMBOLS
 from emnist_lines.common.errors import FileError, reading
-from emnist_lines.common.files import sha256
 from emnist_lines.lines.crop import HEIGHT
-
-COUNT = "shards"
-"""Attribute of the train lines: how many further files there are."""
-README = "Train lines that lines.h5 has no room for, where synthesize.lines_per_file sets one.\n"
-
-
-def folder(path: Path) -> Path:
-    """Where the further files of the file of lines at `path` lie."""
-    return path.with_name("shards")
-
-
-def empty_folder(path: Path) -> None:
-    """Make the folder of further files, with nothing in it but its explanation (DVC warns of empty folders)."""
-    shutil.rmtree(folder(path), ignore_errors=True)
-    folder(path).mkdir(parents=True)
-    (folder(path) / "README").write_text(README, encoding="utf-8")
-
-
-def shard(path: Path, number: int) -> Path:
-    """The further file `number`, from 1, of the file of lines at `path`."""
-    return folder(path) / f"train-{number:05}.h5"
-
-
-def files(path: Path) -> list[Path]:
-    """The file of lines at `path`, and those in which its train lines continue.
-
-    Raises:
-        FileError: the file is missing or damaged.
-    """
-    with reading(path, "train lines"), h5py.File(path, "r") as file:
-        count = int(file["train"].attrs.get(COUNT, 0))
-    return [path, *(shard(path, number) for number in range(1, count + 1))]
-
-
-def sha256_of_all(path: Path) -> str:
-    """Hexadecimal SHA-256 of a file of lines; if it continues in others, of the hashes of all in their order.
-
-    Raises:
-        FileError: one is missing or damaged.
-    """
-    each = []
-    for file in files(path):
-        with reading(file, "train lines"):
-            each.append(sha256(file))
-    return each[0] if len(each) == 1 else hashlib.sha256("".join(each).encode()).hexdigest()
 
 
 @dataclass
@@ -84,7 +36,7 @@ class Pixels:
 
 @dataclass(frozen=True)
 class Lines:
-    """The lines of a split in one file.
+    """The lines of a split.
 
     Attributes:
         tokens: (N, max_length) uint8, see `alphabet.frame`.

@@ -8,7 +8,7 @@ from pydantic import Field, ValidationInfo, field_validator, model_validator
 from emnist_lines.common.config import Section, Seed, Share
 
 BLOCK = 500
-"""Lines composed at a time. Part of the format: each block has its own random stream, and lies in one file."""
+"""Lines composed at a time. Part of the format: each block has its own random stream."""
 Lines = Annotated[int, Field(ge=1, le=10**8)]
 
 
@@ -48,7 +48,6 @@ class SynthesizeConfig(Section):
     num_train: Lines = Field(description="train lines")
     num_val: Lines = Field(description="val lines")
     num_test: Lines = Field(description="test lines")
-    lines_per_file: int | None = Field(ge=1, multiple_of=BLOCK, description="train lines in one file; null: all")
     max_length: int = Field(ge=3, le=1024, description="tokens of a line, <S> and <E> included")
     min_overlap: Share = Field(description="least share of a glyph that the next one covers")
     max_overlap: Share = Field(description="largest such share")

@@ -14,13 +14,11 @@ from typing import Any
 
 import h5py
 import numpy as np
-from numpy.typing import NDArray
 from tqdm import tqdm
 
 from emnist_lines.common.alphabet import SYMBOLS
 from emnist_lines.common.files import atomic_write
 from emnist_lines.common.glyphs import Glyphs
-from emnist_lines.lines import line_file
 from emnist_lines.synthesis.composer import Block, Composer
 from emnist_lines.synthesis.config import BLOCK, SynthesizeConfig
 from emnist_lines.synthesis.documents import Document
@@ -62,9 +60,7 @@ def blocks(total: int, split: str, seed: int) -> list[Task]:
 def synthesize(
     glyphs: Glyphs, documents: list[Document], config: SynthesizeConfig, path: Path, processes: int = 1
 ) -> dict[str, Any]:
-    """Write the lines of all splits to `path`, with further train lines in the files beside it.
-
-    The same bytes on every run, however many processes compose, and the same lines however many files they fill.
+    """Write the lines of all splits to `path`, the same bytes on every run, however many processes compose.
 
     Returns:
         Statistics of each split.
@@ -74,34 +70,15 @@ def synthesize(
     """
     totals = {"train": config.num_train, "val": config.num_val, "test": config.num_test}
     figures: dict[str, Any] = {"source": glyphs.source}
-    line_file.empty_folder(path)
-    with ExitStack() as stack:
-        part, file = _new(path, glyphs, config, stack)
+    with atomic_write(path) as part, h5py.File(part, "w") as file:
+        file.attrs["alphabet"] = json.dumps(SYMBOLS)
+        file.attrs["params"] = json.dumps(config.model_dump(), sort_keys=True)
+        file.attrs["source"] = glyphs.source
         for split, composer in composers(glyphs, documents, config).items():
-            tasks = blocks(totals[split], split, config.seed)
-            most = config.lines_per_file // BLOCK if config.lines_per_file and split == "train" else len(tasks)
             group = file.create_group(split)
-            fill(group, composer, tasks[:most], part, processes)
-            described = [_described(group)]
-            for number, start in enumerate(range(most, len(tasks), most), start=1):
-                with ExitStack() as inner:
-                    further, other = _new(line_file.shard(path, number), glyphs, config, inner)
-                    more = other.create_group(split)
-                    fill(more, composer, tasks[start : start + most], further, processes)
-                    described.append(_described(more))
-                group.attrs[line_file.COUNT] = number
-            figures[split] = statistics(*map(np.concatenate, zip(*described, strict=True)))
+            fill(group, composer, blocks(totals[split], split, config.seed), part, processes)
+            figures[split] = statistics(group["texts"][:], group["overlaps"][:], group["widths"][:])
     return figures
-
-
-def _new(path: Path, glyphs: Glyphs, config: SynthesizeConfig, stack: ExitStack) -> tuple[Path, h5py.File]:
-    """A file of lines that says how it was made, and where it lies until `stack` closes it."""
-    part = stack.enter_context(atomic_write(path))
-    file = stack.enter_context(h5py.File(part, "w"))
-    file.attrs["alphabet"] = json.dumps(SYMBOLS)
-    file.attrs["params"] = json.dumps(config.model_dump(exclude_none=True), sort_keys=True)
-    file.attrs["source"] = glyphs.source
-    return part, file
 
 
 def fill(group: h5py.Group, composer: Composer, tasks: list[Task], path: Path, processes: int) -> None:
@@ -110,13 +87,11 @@ def fill(group: h5py.Group, composer: Composer, tasks: list[Task], path: Path, p
     Args:
         group: where the lines go; empty.
         composer: the split's.
-        tasks: the split's `blocks`, or some that follow each other.
+        tasks: the split's `blocks`.
         path: the group's file.
         processes: how many share the blocks.
     """
-    split, first = group.name.strip("/"), tasks[0][0].start
-    tasks = [(slice(where.start - first, where.stop - first), rng) for where, rng in tasks]
-    total = tasks[-1][0].stop
+    split, total = group.name.strip("/"), tasks[-1][0].stop
     columns = [group.create_dataset(name, (total, *shape), kind) for name, shape, kind in composer.layout()]
     for column in columns:
         column[:1] = np.zeros((1, *column.shape[1:]), column.dtype)  # gives it its place in the file
@@ -165,8 +140,3 @@ def _work_for(writer: _Writer) -> None:
 def _work(task: Task) -> tuple[slice, Block]:
     assert _writer is not None
     return _writer(task)
-
-
-def _described(group: h5py.Group) -> tuple[NDArray[np.bytes_], NDArray[np.float32], NDArray[np.int32]]:
-    """Texts, overlaps and widths of a group's lines."""
-    return group["texts"][:], group["overlaps"][:], group["widths"][:]
