@@ -20,7 +20,7 @@ from emnist_lines.training.config import TrainConfig
 
 
 def _accuracy() -> MulticlassAccuracy:
-    return MulticlassAccuracy(len(SYMBOLS), average="micro", ignore_index=PAD)
+    return MulticlassAccuracy(len(SYMBOLS), average="micro", ignore_index=PAD, validate_args=False)
 
 
 class LitRecognizer(pl.LightningModule):
