@@ -134,7 +134,7 @@ def test_damage_ends_with_its_remedy(error: Exception, tmp_path: Path) -> None:
 
 
 def test_other_errors_pass_as_they_came(tmp_path: Path) -> None:
-    for error in (MemoryError(), UserError("told already"), KeyboardInterrupt(), pickle.UnpicklingError()):
+    for error in (UserError("told already"), KeyboardInterrupt(), pickle.UnpicklingError()):
         with pytest.raises(type(error)) as raised, errors.reading(tmp_path, "glyphs"):
             raise error
         assert raised.value is error
@@ -144,6 +144,28 @@ def test_other_errors_pass_as_they_came(tmp_path: Path) -> None:
         raise pickle.UnpicklingError
     with errors.reading(tmp_path, "glyphs"):
         pass
+
+
+@pytest.mark.parametrize(
+    "error", [MemoryError(), RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried")]
+)
+def test_too_little_memory_is_no_damage(tmp_path: Path, error: Exception) -> None:
+    with (
+        pytest.raises(UserError, match=f"^there is not enough memory to read {tmp_path}$") as raised,
+        errors.reading(tmp_path, "checkpoint", remedy="delete it"),
+    ):
+        raise error
+    assert not isinstance(raised.value, FileError)
+
+
+def test_an_interrupted_run_is_one_line(capsys: pytest.CaptureFixture[str]) -> None:
+    def interrupted() -> None:
+        raise KeyboardInterrupt
+
+    with pytest.raises(SystemExit) as raised:
+        errors.run(interrupted)
+    assert raised.value.code == 130
+    assert capsys.readouterr().err == "error: interrupted\n"
 
 
 def test_a_reason_is_one_line_of_160_characters() -> None:

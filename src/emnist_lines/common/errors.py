@@ -74,8 +74,7 @@ def reading(
 
     Raises:
         FileError: the file is missing or holds something else.
-        UserError: it cannot be opened.
-        MemoryError: as it came.
+        UserError: it cannot be opened, or there is not enough memory.
     """
     try:
         yield
@@ -83,7 +82,11 @@ def reading(
         raise
     except FileNotFoundError:
         raise FileError(path, "is missing") from None
+    except MemoryError:
+        raise UserError(f"there is not enough memory to read {path}") from None
     except kinds as error:
+        if isinstance(error, RuntimeError) and "allocate memory" in str(error):  # PyTorch's way to say it
+            raise UserError(f"there is not enough memory to read {path}") from None
         # h5py and Pillow report damage without a number; a wrong size may lead to a place before the file's beginning.
         if isinstance(error, OSError) and error.errno not in (None, errno.EINVAL):
             raise UserError(f"{path} cannot be read ({os.strerror(error.errno or 0)})") from None  # h5py's is an essay
