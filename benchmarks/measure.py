@@ -16,7 +16,6 @@ from benchmarks import plain
 from benchmarks.material import MODEL
 from benchmarks.meter import measured
 from benchmarks.parameters import load_all
-from emnist_lines.common import allocator
 from emnist_lines.lines.bucket_sampler import BucketSampler, MicroBatch
 from emnist_lines.lines.dataset import LinesDataset
 from emnist_lines.network import model_file
@@ -31,11 +30,9 @@ BATCH = 128
 
 
 def prepare(network: LineCNNTransformer, side: str) -> None:
-    """What each side does to the network or the process before it computes."""
+    """What the plain side does to the network before it computes."""
     if side == "plain":
         plain.restore(network)
-    else:
-        allocator.keep_freed_memory()
 
 
 def unsorted(dataset: LinesDataset, seed: int | None = None) -> BucketSampler:

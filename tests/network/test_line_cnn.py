@@ -1,17 +1,20 @@
 """What the encoder computes does not depend on what lay in memory before."""
 
+import ctypes
+
 import pytest
 import torch
 from benchmarks.parameters import Params
 from torch import Tensor
 
-from emnist_lines.common import allocator
 from emnist_lines.network.line_cnn import LineCNN
 
 
 def litter() -> None:
-    """Leave NaN in memory that is allocated next."""
-    allocator.keep_freed_memory()
+    """Leave NaN in memory that is allocated next: glibc is told to keep what is freed (M_MMAP_MAX, M_TRIM_THRESHOLD)."""
+    if mallopt := getattr(ctypes.CDLL(None), "mallopt", None):
+        mallopt(-4, 0)
+        mallopt(-1, 2**31 - 1)
     rubbish = [torch.full((2**power,), torch.nan, dtype=torch.bfloat16) for power in range(8, 24) for _ in range(6)]
     del rubbish
 

@@ -7,7 +7,6 @@ import pandas as pd
 import pytorch_lightning as pl
 import torch
 
-from emnist_lines.common import allocator
 from emnist_lines.common.alphabet import PAD
 from emnist_lines.common.console import on_terminal
 from emnist_lines.common.machine import MachineConfig
@@ -43,7 +42,6 @@ def evaluate(
         FileError: a file is missing, damaged or of another format.
     """
     recognizer, card = model_file.load(model)
-    allocator.keep_freed_memory()
     dataset = LinesDataset(lines, split, card.architecture.crop_step())
     predictions, loss = predict(recognizer, dataset, config, machine)
     metrics: dict[str, Any] = {"source": dataset.source, **rates(predictions, "prediction", config), "loss": loss}

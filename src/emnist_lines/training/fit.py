@@ -11,7 +11,6 @@ from pytorch_lightning.callbacks import Callback, EarlyStopping, ModelCheckpoint
 from pytorch_lightning.utilities.exceptions import SIGTERMException
 from torch import Tensor
 
-from emnist_lines.common import allocator
 from emnist_lines.common.alphabet import START
 from emnist_lines.common.console import on_terminal
 from emnist_lines.common.errors import DAMAGED, Terminated, UserError, one_line, reading
@@ -92,7 +91,6 @@ def fit(
             not finite; the machine is not as `machine` says.
     """
     pl.seed_everything(config.seed, verbose=False)
-    allocator.keep_freed_memory()
     data = LinesDataModule(lines, model, config, machine.workers, on_gpu(machine))
     lit = LitRecognizer(model, config, data.train.max_length, sum(data.steps()))
     if machine.compile:
