@@ -11,7 +11,7 @@ from emnist_lines.network.line_cnn import LineCNN
 
 
 def litter() -> None:
-    """Leave NaN in memory that is allocated next: glibc is told to keep what is freed (M_MMAP_MAX, M_TRIM_THRESHOLD)."""
+    """Leave NaN in memory that is allocated next; glibc is told to keep what is freed."""
     if mallopt := getattr(ctypes.CDLL(None), "mallopt", None):
         mallopt(-4, 0)
         mallopt(-1, 2**31 - 1)
