@@ -41,7 +41,7 @@ $(SETUP_DEV): $(SETUP) requirements-dev.lock
 
 # The demonstration's experiment: rendered characters, shorter lines, fewer of them, nothing against learning by heart.
 DEMO := download.source=drawn download.drawn_per_class=200 \
-	synthesize.num_train=3600 synthesize.num_val=300 synthesize.num_test=300 synthesize.max_length=16 \
+	synthesize.num_train=4000 synthesize.num_val=300 synthesize.num_test=300 synthesize.max_length=16 \
 	model.conv_dropout=0.0 train.max_epochs=5 train.curriculum=[]
 DEMO_REF = refs/exps/$$(git rev-parse HEAD | sed 's|^..|&/|')/demo
 

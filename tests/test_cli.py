@@ -2,15 +2,24 @@
 
 import io
 import json
+import os
+import signal
+import subprocess
+import sys
+import time
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from benchmarks.parameters import Params
 from PIL import Image
+from rapidfuzz.distance import Levenshtein
 
 from emnist_lines import cli
 from emnist_lines.lines.dataset import LinesDataset
+from emnist_lines.network import model_file
+from emnist_lines.network.recognizer import Recognizer
 from emnist_lines.reading.reader import Reader
 
 RATES = {"cer": 0.0512, "wer": 0.2, "exact_match": 0.625, "interval": {"cer": [0.04, 0.06]}}
@@ -121,6 +130,116 @@ def test_what_cannot_be_read_is_told_and_the_rest_is_read(
         ("empty", "holds no"),
     ):
         assert any(path in line and words in line for line in told)
+
+
+@pytest.fixture(scope="module")
+def two_lines(folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A page with the first line above the second."""
+    lines = [np.pad(np.asarray(Image.open(folder / name).convert("L")), 10) for name in ("0.png", "1.webp")]
+    width = max(line.shape[1] for line in lines)
+    page = np.concatenate([np.pad(line, ((0, 0), (0, width - line.shape[1]))) for line in lines])
+    path = tmp_path_factory.mktemp("page") / "two.png"
+    Image.fromarray(255 - page).resize((4 * width, 4 * len(page)), Image.Resampling.BICUBIC).save(path)
+    return path
+
+
+def test_each_line_of_a_picture_has_a_row(
+    two_lines: Path, wanted: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    cli.main(["read", str(two_lines)])
+    rows = [line.split("\t")[:2] for line in capsys.readouterr().out.splitlines()]
+    assert [row[0] for row in rows] == [str(two_lines)] * 2
+    assert all(Levenshtein.distance(row[1], text) <= 2 for row, text in zip(rows, wanted[:2], strict=True))
+    cli.main(["read", "--json", str(two_lines)])
+    found = json.loads(capsys.readouterr().out)
+    assert [(row["line"], row["text"]) for row in found] == [(1, rows[0][1]), (2, rows[1][1])]
+
+
+def test_paper_without_writing_is_an_empty_text_that_nobody_is_sure_of(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    noise = np.random.default_rng(0).normal(235, 6, (200, 700)).clip(0, 255).astype(np.uint8)
+    Image.fromarray(noise).save(tmp_path / "blank.png")
+    cli.main(["read", str(tmp_path)])
+    assert capsys.readouterr().out == f"{tmp_path}/blank.png\t\t0.0000\n"
+
+
+def test_a_folder_is_read_whatever_its_files_are_called(
+    folder: Path, wanted: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """GIF and JFIF too; what macOS leaves beside a file is none, and a name may have any bytes."""
+    image = Image.open(folder / "0.png")
+    image.save(tmp_path / "a.gif")
+    image.save(tmp_path / "b.jfif", "jpeg", quality=100)
+    image.save(tmp_path / "C.PNG")
+    (tmp_path / "._a.gif").write_bytes(b"\0\5\x16\7")
+    image.save(os.fsencode(tmp_path) + b"/\xff\xe9.png", "png")
+    image.save(tmp_path / "tab\there.png")
+    cli.main(["read", str(tmp_path)])
+    out, err = capsys.readouterr()
+    rows = [line.split("\t") for line in out.splitlines()]
+    names = ["C.PNG", "a.gif", "b.jfif", "tab\\there.png", "\\xff\\xe9.png"]
+    assert [row[0] for row in rows] == [f"{tmp_path}/{name}" for name in names]
+    assert {row[1] for row in rows} == {wanted[0]}
+    assert err == ""
+
+
+def command(*arguments: str, **environment: str) -> subprocess.Popen[bytes]:
+    return subprocess.Popen(
+        [sys.executable, "-c", "from emnist_lines import cli; cli.main()", *arguments],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        env={**os.environ, "OMP_NUM_THREADS": "1", **environment},
+    )
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("locale", ["C", "POSIX", "en_US.ISO-8859-1"])
+def test_names_are_printed_in_any_locale(folder: Path, tmp_path: Path, locale: str) -> None:
+    name = os.fsencode(tmp_path) + "/ünïcode €.png".encode()
+    Path(os.fsdecode(name)).write_bytes((folder / "0.png").read_bytes())
+    process = command("read", os.fsdecode(name), LC_ALL=locale, PYTHONUTF8="0", PYTHONCOERCECLOCALE="0")
+    out, err = process.communicate(timeout=120)
+    assert (process.returncode, err) == (0, b"")
+    assert out.count(b"\t") == 2
+
+
+@pytest.mark.slow
+def test_who_reads_the_rows_may_stop_early(folder: Path, tmp_path: Path) -> None:
+    for number in range(600):
+        (tmp_path / f"{number:03}.png").write_bytes((folder / "0.png").read_bytes())
+    process = command("read", str(tmp_path))
+    assert process.stdout is not None
+    assert process.stdout.readline().startswith(os.fsencode(tmp_path / "000.png"))
+    process.stdout.close()
+    assert process.stderr is not None
+    assert process.stderr.read() == b""
+    assert process.wait(timeout=120) == 128 + signal.SIGPIPE
+
+
+@pytest.mark.slow
+def test_ctrl_c_is_one_line(folder: Path) -> None:
+    process = command("read", "-")  # waits for its standard input
+    time.sleep(0.5)
+    process.send_signal(signal.SIGINT)
+    out, err = process.communicate(timeout=120)
+    assert out == b""
+    assert b"Traceback" not in err or process.returncode == -signal.SIGINT
+
+
+def test_a_model_without_start_and_end_is_one_sentence(
+    folder: Path, small: Params, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    recognizer = Recognizer.build(small.model, 10, label_smoothing=0.0, with_ctc=False)
+    card = model_file.ModelCard(small.model.architecture(), 10, start_end_tokens=False, label_smoothing=0.0)
+    model_file.save(tmp_path / "model", recognizer.modules().state_dict(), card)
+    with pytest.raises(SystemExit) as raised:
+        cli.main(["read", str(folder / "0.png"), "--model", str(tmp_path / "model")])
+    assert raised.value.code == 1
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert err.startswith(f"error: {tmp_path}/model has not learned where a text begins and ends")
+    assert err.count("\n") == 1
 
 
 def test_a_model_that_is_none_is_one_sentence(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:

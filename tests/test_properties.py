@@ -29,7 +29,7 @@ from emnist_lines.evaluation.alignment import align, align_all
 from emnist_lines.evaluation.rates import edits
 from emnist_lines.lines.bucket_sampler import BucketSampler
 from emnist_lines.network.greedy import greedy_ctc
-from emnist_lines.reading import preprocessing
+from emnist_lines.reading import picture_file, preprocessing
 from emnist_lines.synthesis.composer import Composer
 from emnist_lines.synthesis.documents import Document
 from emnist_lines.synthesis.splits import SPLITS
@@ -211,11 +211,12 @@ IMAGES = arrays(np.uint8, st.tuples(st.integers(1, 40), st.integers(1, 60)))
 @settings(deadline=None)
 @given(IMAGES)
 def test_any_array_is_some_lines_or_none(image: Any) -> None:
-    for line in preprocessing.lines(image):
-        assert line.shape[0] == 28
-        assert line.dtype == np.uint8
-        assert line.shape[1] > 0
-        assert line.max() > 0
+    for line in preprocessing.lines(picture_file.load(image)):
+        for way in line.ways:
+            assert way.shape[0] == 28
+            assert way.dtype == np.uint8
+            assert way.shape[1] > 0
+            assert way.max() > 0
 
 
 @settings(deadline=None)
@@ -227,7 +228,7 @@ def test_any_spoilt_file_is_a_picture_or_one_sentence(image: Any, kind: str, dat
     for _ in range(data.draw(st.integers(0, 4))):
         content[data.draw(st.integers(0, len(content) - 1))] = data.draw(st.integers(0, 255))
     content = content[: data.draw(st.integers(0, len(content)))]
-    told = mistake(lambda: preprocessing.lines(preprocessing.load(io.BytesIO(bytes(content)), "the file")))
+    told = mistake(lambda: preprocessing.lines(picture_file.load(io.BytesIO(bytes(content)), "the file")))
     assert told is None or (told.startswith("the file ") and "\n" not in told)
 
 

@@ -3,16 +3,19 @@
 import argparse
 import io
 import json
+import os
+import signal
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
-
-from PIL import Image
+from typing import TYPE_CHECKING, Any
 
 from emnist_lines.common import errors
-from emnist_lines.reading import preprocessing
+from emnist_lines.reading import picture_file
 from emnist_lines.reading.released import RELEASED
+
+if TYPE_CHECKING:  # torch takes a second to import
+    from emnist_lines.network.transcription import Transcription
 
 OTHERS = {"ctc": "greedy CTC", "beam": "beam search"}
 """The decodings that metrics may tell beside the greedy one."""
@@ -25,7 +28,15 @@ TOGETHER = 256
 def main(arguments: Sequence[str] | None = None) -> None:
     """The command line's entry point; a user's mistake is one sentence and exit code 1."""
     options = _parser().parse_args(arguments)
-    errors.run(lambda: options.call(options), {str(RELEASED): REMEDY})
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")  # names in other letters than the terminal's
+    try:
+        errors.run(lambda: options.call(options), {str(RELEASED): REMEDY})
+        sys.stdout.flush()
+    except BrokenPipeError:  # whoever read the output has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        raise SystemExit(128 + signal.SIGPIPE) from None
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -37,20 +48,22 @@ def _parser() -> argparse.ArgumentParser:
     read = commands.add_parser(
         "read",
         help="read pictures of lines of handwriting",
-        description="Read pictures that show one line of handwriting each, dark on light or light on dark, of any "
-        "size. Prints a row per picture: file, text and confidence (the probability of the whole text), apart by tabs. "
-        "A file that cannot be read is told on standard error; the others are read all the same, and the exit code "
-        "is 1.",
+        description="Read pictures of handwriting, dark on light or light on dark, of any size. Prints a row per line "
+        "of writing, top to bottom: file, text and confidence (the probability of the whole text), apart by tabs; a "
+        "picture without writing has one row, without text, of confidence 0. A picture that cannot be read is told on "
+        "standard error; the others are read all the same, and the exit code is 1.",
     )
     read.add_argument(
         "images",
         nargs="+",
         metavar="IMAGE",
-        help="a PNG, JPEG, WebP, TIFF or BMP file, a folder of them (in the order of their names), or - for standard "
-        "input",
+        help="a PNG, JPEG, WebP, TIFF, BMP or GIF file, a folder of them (in the order of their names), or - for "
+        "standard input",
     )
     read.add_argument(
-        "--json", action="store_true", help="print a list of objects with file, text, confidence and each character's"
+        "--json",
+        action="store_true",
+        help="print a list of objects with file, line, text, confidence and each character's",
     )
     _takes_model(read)
     read.set_defaults(call=_read)
@@ -96,69 +109,66 @@ def _takes_model(command: argparse.ArgumentParser) -> None:
 
 
 def _read(options: argparse.Namespace) -> None:
+    from emnist_lines.network.transcription import Transcription
     from emnist_lines.reading.reader import Reader
 
+    nothing = Transcription("", 0.0, [])
     reader = Reader(options.model)
-    files = _Files()
-    names = list(files.named(options.images))
+    names, failed = _named(options.images)
     rows: list[dict[str, Any]] = []
     for start in range(0, len(names), TOGETHER):
-        read: list[str] = []
-        texts = reader.read_all(files.opened(names[start : start + TOGETHER], read))
-        for name, text in zip(read, texts, strict=True):
-            if options.json:
-                each = [
-                    {"character": c, "confidence": round(p, 4)}
-                    for c, p in zip(text.text, text.confidences, strict=True)
-                ]
-                rows.append(
-                    {"file": name, "text": text.text, "confidence": round(text.confidence, 4), "characters": each}
-                )
-            else:
-                print(f"{name}\t{text.text}\t{text.confidence:.4f}", flush=True)
+        chosen = names[start : start + TOGETHER]
+        pictures = (io.BytesIO(sys.stdin.buffer.read()) if name == "-" else Path(name) for name in chosen)
+        called = ["standard input" if name == "-" else _printable(name) for name in chosen]
+        for path, name, found in zip(chosen, called, reader.read_each(pictures, called), strict=True):
+            if isinstance(found, Exception):
+                failed = True
+                print(f"error: {_told(name, found)}", file=sys.stderr)
+                continue
+            for number, line in enumerate(found or [nothing], start=1):
+                if options.json:
+                    rows.append(_object(_printable(path), number, line))
+                else:
+                    print(f"{_printable(path)}\t{line.text}\t{line.confidence:.4f}", flush=True)
     if options.json:
-        print(json.dumps(rows, indent=1, ensure_ascii=False))
-    if files.failed:
+        print(json.dumps(rows, indent=1))
+    if failed:
         raise SystemExit(1)
 
 
-class _Files:
-    """Opens files; of those that cannot be read it tells on standard error and remembers that there were some."""
+def _named(paths: Sequence[str]) -> tuple[list[str], bool]:
+    """The paths, in place of a folder the pictures in it; and whether there was a folder without any."""
+    names, failed = [], False
+    for path in paths:
+        folder = Path(path)
+        if not folder.is_dir():
+            names.append(path)
+            continue
+        inside = sorted(file for file in folder.iterdir() if file.suffix.lower() in picture_file.SUFFIXES)
+        inside = [file for file in inside if not file.name.startswith(".")]  # as macOS's ._name.png, which is none
+        if not inside:
+            failed = True
+            wanted = f"give a folder of {picture_file.KINDS} files"
+            print(f"error: {_printable(path)} holds no pictures; {wanted}", file=sys.stderr)
+        names += map(str, inside)
+    return names, failed
 
-    def __init__(self) -> None:
-        self.failed = False
 
-    def named(self, paths: Sequence[str]) -> Iterator[str]:
-        """The paths, in place of a folder the pictures in it."""
-        for path in paths:
-            folder = Path(path)
-            if not folder.is_dir():
-                yield path
-                continue
-            inside = sorted(str(file) for file in folder.iterdir() if file.suffix.lower() in preprocessing.SUFFIXES)
-            if not inside:
-                self._tell(
-                    errors.UserError(f"{path} holds no pictures; give a folder of PNG, JPEG, WebP, TIFF or BMP files")
-                )
-            yield from inside
+def _printable(name: str) -> str:
+    """A file's name as one cell of a row, whatever its bytes are."""
+    return os.fsencode(name).decode("utf-8", "backslashreplace").translate({9: "\\t", 10: "\\n", 13: "\\r"})
 
-    def opened(self, names: Sequence[str], read: list[str]) -> Iterator[Image.Image]:
-        """The pictures, one after the other; the names of those that can be opened are added to `read`."""
-        for name in names:
-            try:
-                if name == "-":
-                    picture = preprocessing.load(io.BytesIO(sys.stdin.buffer.read()), "standard input")
-                else:
-                    picture = preprocessing.load(Path(name), name)
-            except errors.UserError as error:
-                self._tell(error)
-            else:
-                read.append(name)
-                yield picture
 
-    def _tell(self, error: errors.UserError) -> None:
-        self.failed = True
-        print(f"error: {error}", file=sys.stderr)
+def _told(name: str, error: Exception) -> str:
+    """What went wrong with a picture, in one line that names it."""
+    line = errors.one_line(error)
+    return line if isinstance(error, errors.UserError) else f"{name} cannot be read ({line})"
+
+
+def _object(name: str, number: int, line: "Transcription") -> dict[str, Any]:
+    each = [{"character": c, "confidence": round(p, 4)} for c, p in zip(line.text, line.confidences, strict=True)]
+    confidence = round(line.confidence, 4)
+    return {"file": name, "line": number, "text": line.text, "confidence": confidence, "characters": each}
 
 
 def _export(options: argparse.Namespace) -> None:

@@ -1,5 +1,8 @@
 """The reader reads what evaluation reads, however the line is pictured."""
 
+import os
+import subprocess
+import sys
 import threading
 from pathlib import Path
 
@@ -16,7 +19,7 @@ from emnist_lines.evaluation.predict import predict
 from emnist_lines.lines.dataset import LinesDataset
 from emnist_lines.network import model_file
 from emnist_lines.network.recognizer import Recognizer
-from emnist_lines.reading import preprocessing
+from emnist_lines.reading import picture_file, preprocessing
 from emnist_lines.reading.long_lines import cut
 from emnist_lines.reading.reader import Reader
 from tests.conftest import REAL, needs_real
@@ -82,7 +85,7 @@ def test_a_batch_is_read_as_its_lines_one_by_one(reader: Reader, drawn_lines: Pa
         alone = reader.read(image)
         assert alone.text == text.text
         assert alone.confidence == pytest.approx(text.confidence, abs=1e-3)
-    assert (together[-1].text, together[-1].confidence, together[-1].confidences) == ("", 1, [])
+    assert (together[-1].text, together[-1].confidence, together[-1].confidences) == ("", 0, [])
     assert reader.read_all([]) == []
 
 
@@ -171,4 +174,31 @@ def test_files_that_are_open_are_read_too(reader: Reader, drawn_lines: Path, tmp
             [file, tmp_path / "line.png", str(tmp_path / "line.png"), Image.fromarray(image), image]
         )
     assert len({text.text for text in texts}) == 1
-    assert np.array_equal(preprocessing.lines(image)[0], image)
+    assert np.array_equal(preprocessing.lines(picture_file.load(image))[0].ways[0], image)
+
+
+FORKED = """
+import multiprocessing, sys, torch
+import numpy as np
+from emnist_lines import Reader
+
+def read(reader, out):
+    out.put(reader.read(page).text)
+
+page = np.zeros((28, 300), dtype=np.uint8)
+page[4:24, 10:280:20] = 255
+if __name__ == "__main__":
+    torch.set_num_threads(1)
+    reader, out = Reader(), multiprocessing.get_context("fork").Queue()
+    expected = reader.read(page).text
+    process = multiprocessing.get_context("fork").Process(target=read, args=(reader, out))
+    process.start()
+    assert out.get(timeout=60) == expected
+    process.join()
+"""
+
+
+@pytest.mark.slow
+def test_a_forked_process_may_read_with_one_thread(released: Path) -> None:
+    environment = {**os.environ, "EMNIST_LINES_MODEL": str(released)}
+    subprocess.run([sys.executable, "-c", FORKED], check=True, timeout=120, env=environment)

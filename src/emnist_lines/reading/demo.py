@@ -3,9 +3,8 @@
 from pathlib import Path
 from typing import Any
 
-from emnist_lines.common.errors import UserError
-from emnist_lines.network.transcription import Transcription
-from emnist_lines.reading.reader import Reader
+from emnist_lines.common.errors import UserError, one_line
+from emnist_lines.reading.reader import Reader, joined_lines
 
 HOST = "127.0.0.1"
 LARGEST = "16mb"
@@ -30,8 +29,8 @@ PEN = """() => {
 TITLE = "emnist-lines"
 INTRODUCTION = (
     "# emnist-lines\n"
-    "Write a line with mouse or pen, or drop a picture of one. Characters stand apart, as in a form: the network has "
-    "learned `0-9`, `A-Z`, `a-z` and spaces, up to 30 at a time."
+    "Write a line with mouse or pen, or drop a picture of one or several. Characters stand apart, as in a form: the "
+    "network has learned `0-9`, `A-Z`, `a-z` and spaces, up to 30 at a time."
 )
 
 
@@ -49,12 +48,27 @@ def page(model: Path | None = None) -> Any:
         ) from None
     reader = Reader(model)
 
-    def read(picture: Any) -> tuple[str, list[tuple[str, str]], str]:
+    class Upload(gr.Image):
+        """Hands over the file as it is: Gradio would convert it to RGB first, and lose depth and transparency."""
+
+        is_template = True
+
+        def preprocess(self, payload: Any) -> str | None:
+            return None if payload is None else str(payload.path)
+
+    def read(picture: Any) -> tuple[str, list[tuple[str, str]], str, str]:
         if isinstance(picture, dict):  # what the drawing board gives
             picture = picture["composite"]
-        text = Transcription("", 1.0, []) if picture is None else reader.read(picture)
-        each = [(c.replace(" ", "␣"), _class(p)) for c, p in zip(text.text, text.confidences, strict=True)]
-        return text.text, each, f"{text.confidence:.1%}"
+        if picture is None:
+            return "", [], "", ""
+        (found,) = reader.read_each([picture], ["the picture"])
+        if isinstance(found, Exception):
+            return "", [], "", one_line(found).replace(str(picture), "the picture")
+        if not found:
+            return "", [], "", "There is no writing in the picture."
+        text = joined_lines(found)
+        each = [(_visible(c), _class(p)) for c, p in zip(text.text, text.confidences, strict=True)]
+        return text.text, each, f"{text.confidence:.1%}", ""
 
     with gr.Blocks(title=TITLE, analytics_enabled=False) as blocks:
         gr.Markdown(INTRODUCTION)
@@ -68,7 +82,9 @@ def page(model: Path | None = None) -> Any:
                 elem_id="board",
             )
         with gr.Tab("Picture"):
-            picture = gr.Image(type="pil", sources=["upload", "clipboard"], label="Drop a picture", elem_id="picture")
+            picture = Upload(
+                type="filepath", sources=["upload", "clipboard"], label="Drop a picture", elem_id="picture"
+            )
             offered = sorted(EXAMPLES.glob("*.png"))
             if offered:
                 lines = gr.Gallery(
@@ -85,15 +101,20 @@ def page(model: Path | None = None) -> Any:
                     return str(offered[event.index])
 
                 lines.select(choose, None, picture)
-        text = gr.Textbox(label="Text", elem_id="text")
+        note = gr.Markdown(elem_id="note")
+        text = gr.Textbox(label="Text", lines=1, max_lines=20, elem_id="text")
         each = gr.HighlightedText(
             label="Confidence of each character", show_legend=True, color_map=COLOURS, elem_id="each"
         )
         whole = gr.Textbox(label="Confidence of the whole text", elem_id="whole")
         for source in (board, picture):
-            source.change(read, source, [text, each, whole], show_progress="hidden")
+            source.change(read, source, [text, each, whole, note], show_progress="hidden")
         blocks.load(None, js=PEN)
     return blocks
+
+
+def _visible(character: str) -> str:
+    return {" ": "␣", "\n": "⏎"}.get(character, character)
 
 
 def _class(confidence: float) -> str:

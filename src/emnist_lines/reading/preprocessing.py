@@ -1,31 +1,35 @@
-"""Any picture of a line of writing → the images that the network was trained on: 28 rows, white ink on black.
+"""Any picture of writing → for each line the images that the network was trained on: 28 rows, white ink on black.
 
 Contrast, polarity, size and place are found from the ink itself.
 """
 
-import warnings
-from pathlib import Path
-from typing import BinaryIO
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageFilter, ImageOps, UnidentifiedImageError
+from PIL import Image, ImageFilter
 
-from emnist_lines.common.errors import UserError, one_line
 from emnist_lines.common.glyphs import SIZE
+from emnist_lines.reading import ink as inks
+from emnist_lines.reading import layout, turning
+from emnist_lines.reading.ink import Ink, resized
 
-MAX_PIXELS = 64_000_000
-SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".tif", ".tiff", ".bmp")
 INK_HEIGHTS = (24, 21, 18)
 """Rows that a line's ink may take, the usual first: EMNIST's glyphs are 24 high, unless they are wider than high."""
 FRAME_INK = (18, 26)
 """Rows of ink, of 28, within which a picture may be no more than the line's own rows, enlarged."""
+ASPECT = 0.95
+"""Outline along a line over that across it, in EMNIST's letters."""
+NARROWEST, WIDEST = 0.3, 3.0
+"""Times as wide as EMNIST's that letters may be; what is beyond is no letters."""
+NARROW, WIDE = (0.6, 0.85), (1.7, 1.4)
+"""Times as wide as EMNIST's that letters of short and of long lines are at least and at most, if they are as wide."""
+LONG = 4
+"""Times its height that a long line is wide."""
 FINE = 96
 """Rows of ink that are enough to work on."""
-LARGE = 1000
-"""Rows that a picture is first reduced to."""
 FAINTEST = 20
-"""Grey levels, of 255, between ink and paper; a picture with less holds no writing."""
+"""Grey levels, of 255, between ink and paper, in an image of the network's own format."""
 WRITTEN = 0.4
 """Share of the darkest ink's level from which on a pixel is ink."""
 PEN, THIN = 2.4, 1.6
@@ -33,116 +37,156 @@ PEN, THIN = 2.4, 1.6
 SIDE, WIDEST_SIDE = 4, 14
 """Columns of paper beside the ink: as most glyphs have; as any glyph has. More than the second is cut to the first."""
 
+Image28 = NDArray[np.uint8]
 
-def load(source: Path | BinaryIO, name: str) -> Image.Image:
-    """The picture in a file, of any format that Pillow knows, upright as its camera says.
 
-    Raises:
-        UserError: it cannot be read, is no picture, is damaged, or has more than 64 megapixels.
+@dataclass(frozen=True)
+class Line:
+    """A line of writing, as the network may read it.
+
+    Attributes:
+        ways: (28, W) uint8 images, the ways in which it may be meant, the likeliest first.
+        letters: pieces of ink as large as letters; a text has as many letters or more.
+        doubt: a text with less certainty is none, because this may be several lines that touch each other.
     """
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", Image.DecompressionBombWarning)  # the limit here is lower
-            image = Image.open(source)
-        if image.width * image.height > MAX_PIXELS:
-            raise Image.DecompressionBombError
-        image.load()
-    except Image.DecompressionBombError:
-        raise UserError(f"{name} has more than {MAX_PIXELS // 10**6} megapixels; make it smaller") from None
-    except UnidentifiedImageError:
-        raise UserError(f"{name} is no picture; give a PNG, JPEG, WebP, TIFF or BMP file") from None
-    except FileNotFoundError:
-        raise UserError(f"{name} does not exist; give the path of a picture") from None
-    except (OSError, ValueError, SyntaxError, EOFError) as error:
-        told = error.strerror if isinstance(error, OSError) and error.strerror else one_line(error)
-        raise UserError(f"{name} cannot be read as a picture ({told}); give a whole one") from None
-    return ImageOps.exif_transpose(image)
+
+    ways: list[Image28]
+    letters: int = 0
+    doubt: float = 0.0
 
 
-def grey(picture: Image.Image | NDArray[np.generic]) -> NDArray[np.float32]:
-    """(H, W) brightness, 0 to 255. What is transparent becomes paper.
-
-    Args:
-        picture: of any mode; or an array (H, W), (H, W, 3) or (H, W, 4) of uint8, uint16, bool or floats from 0 to 1.
-
-    Raises:
-        ValueError: the array is of another shape or type.
-    """
-    if isinstance(picture, np.ndarray):
-        picture = _from_array(picture)
-    if picture.mode.startswith(("I", "F")):
-        values = np.asarray(picture, dtype=np.float32)
-        return values if picture.mode == "F" else values / np.float32(257)  # 16 bits, whatever Pillow keeps them in
-    if picture.has_transparency_data:
-        rgba = picture.convert("RGBA")
-        solid = np.asarray(rgba.getchannel("A"), dtype=np.float32) / 255
-        brightness = np.asarray(rgba.convert("RGB").convert("L"), dtype=np.float32)
-        if solid.min() < 1:
-            drawn = float((brightness * solid).sum() / max(float(solid.sum()), 1e-6))
-            paper = 255 if drawn < 128 else 0
-            brightness = np.add(brightness * solid, paper * (1 - solid), dtype=np.float32)
-        return brightness
-    return np.asarray(picture.convert("L"), dtype=np.float32)
-
-
-def _from_array(array: NDArray[np.generic]) -> Image.Image:
-    if array.ndim not in (2, 3) or 0 in array.shape or (array.ndim == 3 and array.shape[2] not in (3, 4)):
-        raise ValueError(f"a picture has the shape (H, W), (H, W, 3) or (H, W, 4), not {array.shape}")
-    if array.dtype == bool or np.issubdtype(array.dtype, np.floating):
-        values = array.astype(np.float32)
-        if not (np.isfinite(values).all() and values.min() >= 0 and values.max() <= 1):
-            raise ValueError("a picture of floats holds values from 0 to 1")
-        array = np.rint(values * 255).astype(np.uint8)
-    elif array.dtype == np.uint16:
-        array = (array // 257).astype(np.uint8)
-    elif array.dtype != np.uint8:
-        raise ValueError(f"a picture is of uint8, uint16, bool or floats from 0 to 1, not {array.dtype}")
-    return Image.fromarray(array)
-
-
-def lines(picture: Image.Image | NDArray[np.generic]) -> list[NDArray[np.uint8]]:
-    """The ways in which a picture may be meant as a line, (28, W) uint8 each, the likeliest first.
+def lines(brightness: NDArray[np.generic]) -> list[Line]:
+    """The lines of writing in a picture, top to bottom.
 
     A picture in the network's own format, or its negative, is taken as it is and in no other way. Without writing there
-    is none.
+    is no line.
+
+    Args:
+        brightness: (H, W), 0 to 255.
     """
-    ink = grey(picture)
-    if 2 * float(np.median(ink)) > float(ink.min()) + float(ink.max()):  # most of a picture is paper
-        ink = 255 - ink
-    if ink.shape[0] == SIZE and float(np.median(ink)) == 0:
-        return [trimmed(np.rint(ink).astype(np.uint8))] if ink.max() >= FAINTEST else []
-    ink = _without_paper(_scaled(ink, min(1.0, LARGE / ink.shape[0])))
-    box = _box(ink)
+    grey = np.asarray(brightness, dtype=np.float32)
+    if grey.shape[0] == SIZE:
+        ink = grey
+        if 2 * float(np.median(ink)) > float(ink.min()) + float(ink.max()):  # most of a picture is paper
+            ink = 255 - ink
+        if float(np.median(ink)) == 0:
+            return [Line([trimmed(np.rint(ink).astype(np.uint8))])] if ink.max() >= FAINTEST else []
+    found = inks.find(grey)
+    if found is None:
+        return []
+    return [Line(ways, line.letters, line.doubt) for line in layout.lines(found) if (ways := _ways(found, line))]
+
+
+def _ways(ink: Ink, line: layout.Line) -> list[Image28]:
+    """The images that a line may be meant as."""
+    strokes = _thickened(np.pad(_cropped(ink, line).clip(0), FINE // 8))
+    box = _box(strokes)
     if box is None:
         return []
+    strokes = strokes[box]
+    whole = None
+    frame = SIZE / ink.paper.shape[0]
+    if line.alone and FRAME_INK[0] <= (line.box[0].stop - line.box[0].start) * frame <= FRAME_INK[1]:
+        whole = (ink.picture - resized(ink.paper, ink.picture.shape[::-1])).clip(0)
+        if line.mask is not None:
+            belongs = np.zeros(line.shape, dtype=np.float32)
+            belongs[layout.around(line.box, line.margin, line.shape)] = line.mask
+            whole = whole * resized(belongs, whole.shape[::-1])
     found = []
-    height, frame = len(ink[box]), SIZE / ink.shape[0]
-    if FRAME_INK[0] <= height * frame <= FRAME_INK[1]:
-        found.append(trimmed(_framed(_scaled(ink, frame), 0)))
-    ink = np.pad(_scaled(ink[box], min(1.0, FINE / height)), FINE // 8)
-    ink = _thickened(ink)
-    box = _box(ink)
-    assert box is not None
-    for rows in INK_HEIGHTS:
-        line = _scaled(ink[box], rows / len(ink[box]))
-        found.append(trimmed(_framed(np.pad(line, ((0, 0), (SIDE, SIDE))), (SIZE - line.shape[0]) // 2)))
+    for stretch in _stretches(strokes):
+        if whole is not None:
+            size = (max(1, round(whole.shape[1] * frame * ink.scale * stretch)), SIZE)
+            found.append(trimmed(_framed(resized(whole, size), 0)))
+        for rows in INK_HEIGHTS:
+            size = (max(1, round(strokes.shape[1] * rows / len(strokes) * stretch)), rows)
+            image = np.pad(resized(strokes, size), ((0, 0), (SIDE, SIDE)))
+            found.append(trimmed(_framed(image, (SIZE - rows) // 2)))
     return found
 
 
-def _scaled(ink: NDArray[np.float32], by: float) -> NDArray[np.float32]:
-    if by == 1:
-        return ink
-    size = (max(1, round(ink.shape[1] * by)), max(1, round(ink.shape[0] * by)))
-    return np.asarray(Image.fromarray(ink).resize(size, Image.Resampling.BILINEAR))
+def _stretches(strokes: NDArray[np.float32]) -> list[float]:
+    """How many times wider a line is drawn than it was written, the likeliest first.
+
+    Letters as tall as EMNIST's have about as much outline across the line as along it; narrower ones have less across.
+    """
+    written = strokes > WRITTEN * strokes.max()
+    upright = np.count_nonzero(written[:, 1:] != written[:, :-1])
+    level = np.count_nonzero(written[1:] != written[:-1])
+    aspect = int(level) / max(int(upright), 1) / ASPECT
+    if not NARROWEST < aspect < WIDEST:
+        return [1.0]
+    long = strokes.shape[1] > LONG * aspect * strokes.shape[0]
+    narrow, wide = NARROW[int(long)], WIDE[int(long)]
+    if narrow <= aspect <= wide:
+        return [1.0]
+    return [1 / aspect] if aspect < narrow and long else [1 / aspect, 1.0]
 
 
-def _without_paper(ink: NDArray[np.float32]) -> NDArray[np.float32]:
-    """What is brighter than the paper around, the shadows of which are found in a coarse copy as its lower quartile."""
-    coarse = _scaled(ink, min(1.0, 32 / ink.shape[0]))
-    eight_bits = Image.fromarray(np.rint(coarse).clip(0, 255).astype(np.uint8))
-    paper = eight_bits.filter(ImageFilter.RankFilter(11, 11 * 11 // 4))
-    shade = np.asarray(paper.resize((ink.shape[1], ink.shape[0]), Image.Resampling.BILINEAR), dtype=np.float32)
-    return np.maximum(ink - shade, 0)
+def _cropped(ink: Ink, line: layout.Line) -> NDArray[np.float32]:
+    """A line's ink above the paper, upright, from the picture's own pixels, at most some `FINE` rows high."""
+    rows, columns = line.shape
+    top, left = max(0, line.box[0].start - line.margin), max(0, line.box[1].start - line.margin)
+    bottom, right = min(rows, line.box[0].stop + line.margin), min(columns, line.box[1].stop + line.margin)
+    fine = min(1 / ink.scale, FINE / (line.box[0].stop - line.box[0].start))
+    size = (max(1, round((right - left) * fine)), max(1, round((bottom - top) * fine)))
+    cut = _cut(ink.picture, ink.scale, line, (left, top, right, bottom), size)
+    cut = cut - _cut(ink.paper, 1.0, line, (left, top, right, bottom), size)
+    if line.mask is not None:
+        cut = cut * resized(line.mask, size)
+    return cut
+
+
+def _cut(
+    image: NDArray[np.float32],
+    scale: float,
+    line: layout.Line,
+    box: tuple[int, int, int, int],
+    size: tuple[int, int],
+) -> NDArray[np.float32]:
+    """A part of an image at another size, turned level.
+
+    Args:
+        image: the picture, or what was measured in it.
+        scale: of the working picture to it.
+        line: how it is turned.
+        box: left, top, right, bottom in the upright working picture.
+        size: columns and rows of the result.
+    """
+    left, top, right, bottom = box
+    if not line.turn:
+        exact = tuple(value / scale for value in box)
+        exact = (*exact[:2], min(exact[2], image.shape[1]), min(exact[3], image.shape[0]))
+        if exact == (round(exact[0]), round(exact[1]), round(exact[0]) + size[0], round(exact[1]) + size[1]):
+            return image[round(exact[1]) : round(exact[3]), round(exact[0]) : round(exact[2])]
+        return np.asarray(
+            Image.fromarray(image).resize(size, Image.Resampling.BILINEAR, box=exact, reducing_gap=3.0)  # type: ignore[arg-type]
+        )
+    rows, columns = round(image.shape[0] * scale), round(image.shape[1] * scale)
+    _, (a, b, c, d, e, f) = turning.turning(rows, columns, line.turn)
+    c, f = a * left + b * top + c, d * left + e * top + f
+    step = (right - left) / size[0] / scale  # the image's pixels under one of the result's
+    corners = np.array([(0, 0), (right - left, 0), (0, bottom - top), (right - left, bottom - top)])
+    xs, ys = (corners @ (a, b) + c) / scale, (corners @ (d, e) + f) / scale
+    x0, y0 = max(0, int(xs.min()) - 2), max(0, int(ys.min()) - 2)
+    x1, y1 = min(image.shape[1], int(xs.max()) + 3), min(image.shape[0], int(ys.max()) + 3)
+    part = Image.fromarray(np.ascontiguousarray(image[y0:y1, x0:x1]))
+    factor = max(1, int(step))
+    if factor > 1:
+        part = part.reduce(factor)
+    # from the result's places to the part's
+    per = step / factor
+    matrix = (a * per, b * per, (c / scale - x0) / factor, d * per, e * per, (f / scale - y0) / factor)
+    return np.asarray(part.transform(size, Image.Transform.AFFINE, matrix, Image.Resampling.BILINEAR))
+
+
+def _box(ink: NDArray[np.float32]) -> tuple[slice, slice] | None:
+    """Rows and columns that hold all writing; None where there is none."""
+    smooth = _smooth(ink)
+    if smooth.max() <= 0:
+        return None
+    written = smooth > WRITTEN * smooth.max()
+    rows, columns = np.flatnonzero(written.any(axis=1)), np.flatnonzero(written.any(axis=0))
+    return slice(int(rows[0]), int(rows[-1]) + 1), slice(int(columns[0]), int(columns[-1]) + 1)
 
 
 def _smooth(ink: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -153,20 +197,11 @@ def _smooth(ink: NDArray[np.float32]) -> NDArray[np.float32]:
     return smooth
 
 
-def _box(ink: NDArray[np.float32]) -> tuple[slice, slice] | None:
-    """Rows and columns that hold all writing; None where there is none."""
-    smooth = _smooth(ink)
-    if smooth.max() < FAINTEST / 3:
-        return None
-    written = smooth > WRITTEN * smooth.max()
-    rows, columns = np.flatnonzero(written.any(axis=1)), np.flatnonzero(written.any(axis=0))
-    return slice(int(rows[0]), int(rows[-1]) + 1), slice(int(columns[0]), int(columns[-1]) + 1)
-
-
 def _thickened(ink: NDArray[np.float32]) -> NDArray[np.float32]:
     """Thin strokes as wide as EMNIST's would be at this size."""
     box = _box(ink)
-    assert box is not None
+    if box is None:
+        return ink
     written = ink > WRITTEN * ink.max()
     edges = np.count_nonzero(written[1:] != written[:-1]) + np.count_nonzero(written[:, 1:] != written[:, :-1])
     pen = 2 * np.count_nonzero(written) / max(int(edges), 1)  # of a long bar: its area over half of its outline
@@ -177,7 +212,7 @@ def _thickened(ink: NDArray[np.float32]) -> NDArray[np.float32]:
     return np.asarray(Image.fromarray(ink).filter(ImageFilter.MaxFilter(2 * reach + 1)))
 
 
-def _framed(ink: NDArray[np.float32], top: int) -> NDArray[np.uint8]:
+def _framed(ink: NDArray[np.float32], top: int) -> Image28:
     """(28, W), the ink's first row at `top` and its darkest strokes white."""
     strokes = ink[ink > WRITTEN * ink.max()]
     image = np.zeros((SIZE, ink.shape[1]), dtype=np.uint8)
@@ -186,7 +221,7 @@ def _framed(ink: NDArray[np.float32], top: int) -> NDArray[np.uint8]:
     return image
 
 
-def trimmed(image: NDArray[np.uint8]) -> NDArray[np.uint8]:
+def trimmed(image: Image28) -> Image28:
     """Without more paper at both ends than a glyph brings along."""
     columns = np.flatnonzero((image >= FAINTEST).any(axis=0))
     first, end = int(columns[0]), int(columns[-1]) + 1

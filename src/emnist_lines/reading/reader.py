@@ -6,32 +6,37 @@ Reader().read("line.png").text
 
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from PIL import Image
 
+from emnist_lines.common.errors import UserError, one_line
 from emnist_lines.common.glyphs import SIZE
 from emnist_lines.lines.crop import crop_width
 from emnist_lines.network import model_file
 from emnist_lines.network.transcription import Transcription
-from emnist_lines.reading import preprocessing
+from emnist_lines.reading import picture_file, preprocessing
 from emnist_lines.reading.long_lines import cut, joined
+from emnist_lines.reading.preprocessing import Line
 from emnist_lines.reading.released import model_path
 
-Picture = str | Path | BinaryIO | Image.Image | NDArray[np.generic]
+Picture = str | Path | BinaryIO | Image.Image | NDArray[Any] | torch.Tensor
 BATCH = 32
 """Lines read at once."""
 SURE = 0.97
 """Mean confidence of a line's characters that needs no second look at the line in another size."""
-PIECE = 560
-"""Columns that hold no more characters than the network may write."""
 
 
 class Reader:
-    """Reads pictures of lines. Safe to share among threads: reading changes nothing in it."""
+    """Reads pictures of lines.
+
+    Threads may share a reader: reading changes nothing in it. A process that was forked after the reader had read
+    something must not use it with more than one of torch's threads, because these are not there in the child: start
+    processes with multiprocessing's method "spawn", or call `torch.set_num_threads(1)` before the fork.
+    """
 
     def __init__(self, model: str | Path | None = None) -> None:
         """
@@ -39,42 +44,86 @@ class Reader:
             model: a model file; None: the released one, or what the environment variable EMNIST_LINES_MODEL names.
 
         Raises:
-            UserError: the file is missing, damaged, or of another alphabet or network.
+            UserError: the file is missing, damaged, or of another alphabet or network, or its model was trained without
+                start and end of a text.
         """
-        self.recognizer, self.card = model_file.load(model_path(model))
-        self.most_columns = SIZE * (self.card.max_length - 2)
+        path = model_path(model)
+        self.recognizer, self.card = model_file.load(path)
+        if not self.card.start_end_tokens:
+            raise UserError(
+                f"{path} has not learned where a text begins and ends, because it was trained with "
+                "with_start_end_tokens: false, so nothing can be read with it; choose another model"
+            )
+        self.most_columns = SIZE * max(1, self.card.max_length - 2)
 
     def read(self, picture: Picture) -> Transcription:
-        """The text of one line; see `read_all`."""
-        return self.read_all([picture])[0]
+        """The text in one picture; see `read_all`."""
+        return self._all([picture], ["the picture"])[0]
 
-    def read_all(self, found: Iterable[Picture]) -> list[Transcription]:
-        """The texts of many lines, faster than one by one.
+    def read_lines(self, picture: Picture) -> list[Transcription]:
+        """The lines of one picture, top to bottom, none where there is no writing; see `read_all` for the errors."""
+        return _raised(self.read_each([picture], ["the picture"])[0])
+
+    def read_all(self, pictures: Iterable[Picture]) -> list[Transcription]:
+        """The texts of many pictures, faster than one by one.
 
         Args:
-            found: a path, an open file, a Pillow image or an array each (see `preprocessing.grey`); dark on light or
-                light on dark, of any size. A line that is longer than those of training is read in pieces.
+            pictures: a path, an open file, a Pillow image, an array or a torch tensor each (see `picture_file.load`);
+                dark on light or light on dark, of any size. A line that is longer than those of training is read in
+                pieces.
 
         Returns:
-            For each its text, the text's confidence and that of each character. A picture without writing is the empty
-            text, of confidence 1.
+            For each its text, the text's confidence and that of each character. Newlines join the texts of several
+            lines. A picture without writing is the empty text, of confidence 0.
 
         Raises:
-            UserError: a file cannot be read.
+            UserError: a file cannot be read, or lines touch each other.
             ValueError: an array is no picture.
+            TypeError: something else is none.
         """
-        ways = [preprocessing.lines(_opened(picture)) for picture in found]
-        best = [Transcription("", float(not way), []) for way in ways]
-        for number in range(max(map(len, ways), default=0)):
-            unsure = [i for i, way in enumerate(ways) if number < len(way) and _certainty(best[i]) < SURE]
-            for index, text in zip(unsure, self._read([ways[i][number] for i in unsure]), strict=True):
-                if number == 0 or _certainty(text) > _certainty(best[index]):
+        return self._all(pictures, None)
+
+    def _all(self, pictures: Iterable[Picture], names: list[str] | None) -> list[Transcription]:
+        return [joined_lines(_raised(lines)) for lines in self.read_each(pictures, names)]
+
+    def read_each(
+        self, pictures: Iterable[Picture], names: Iterable[str] | None = None
+    ) -> list[list[Transcription] | Exception]:
+        """The lines of many pictures; where one cannot be read, the others are read all the same.
+
+        Args:
+            pictures: see `read_all`.
+            names: what to call each in errors; None: its path, or its place among the others.
+
+        Returns:
+            For each picture its lines, top to bottom; or the error that `read_all` would raise.
+        """
+        called: list[str] = []
+        found: list[list[Line] | Exception] = []
+        given = iter(names) if names is not None else None
+        for number, picture in enumerate(pictures, 1):
+            called.append(_name(picture) or (f"picture {number}" if given is None else next(given)))
+            found.append(_lines(picture, called[-1]))
+        texts = iter(self._best([line for each in found if not isinstance(each, Exception) for line in each]))
+        return [
+            each if isinstance(each, Exception) else _told(name, each, [next(texts) for _ in each])
+            for name, each in zip(called, found, strict=True)
+        ]
+
+    def _best(self, lines: Sequence[Line]) -> list[Transcription]:
+        """Of each line's ways, the likeliest first, the most certain text."""
+        best = [Transcription("", 0.0, [])] * len(lines)
+        for number in range(max((len(line.ways) for line in lines), default=0)):
+            unsure = [i for i, line in enumerate(lines) if number < len(line.ways) and _fit(best[i], line) < SURE]
+            for index, text in zip(unsure, self._read([lines[i].ways[number] for i in unsure]), strict=True):
+                if number == 0 or _fit(text, lines[index]) > _fit(best[index], lines[index]):
                     best[index] = text
         return best
 
     def _read(self, images: Sequence[NDArray[np.uint8]]) -> list[Transcription]:
         """(28, W) uint8 lines of any length."""
-        cuts = [cut(image, PIECE) if image.shape[1] > self.most_columns else [(image, False)] for image in images]
+        piece = max(SIZE, self.most_columns * 2 // 3)  # columns that hold no more characters than may be written
+        cuts = [cut(image, piece) if image.shape[1] > self.most_columns else [(image, False)] for image in images]
         texts = iter(self._read_pieces([piece for pieces in cuts for piece, _ in pieces]))
         return [joined([(next(texts), spaced) for _, spaced in pieces]) for pieces in cuts]
 
@@ -105,14 +154,56 @@ class Reader:
         return self.recognizer.greedy(self.recognizer.encode(torch.from_numpy(batch), torch.tensor(widths)))
 
 
-def _opened(picture: Picture) -> Image.Image | NDArray[np.generic]:
-    if isinstance(picture, (Image.Image, np.ndarray)):
-        return picture
+def _name(picture: Picture) -> str | None:
+    """A file's own name."""
     if isinstance(picture, (str, Path)):
-        return preprocessing.load(Path(picture), str(picture))
-    return preprocessing.load(picture, str(getattr(picture, "name", "the file")))
+        return str(picture)
+    name = getattr(picture, "name", None)
+    return name if isinstance(name, str) and hasattr(picture, "read") else None
+
+
+def _lines(picture: Picture, name: str) -> list[Line] | Exception:
+    """A picture's lines, or why there are none."""
+    try:
+        brightness = picture_file.load(picture, name)
+    except Exception as error:
+        return error
+    try:
+        return preprocessing.lines(brightness)
+    except Exception as error:
+        return UserError(f"{name} cannot be searched for writing ({one_line(error)}); give another picture of it")
+
+
+def _told(name: str, lines: list[Line], texts: list[Transcription]) -> list[Transcription] | Exception:
+    """What was read in a picture's lines, or that it is several in one."""
+    if any(_certainty(text) < line.doubt for line, text in zip(lines, texts, strict=True)):
+        return UserError(
+            f"{name} holds lines of writing that touch each other; cut them apart, or leave more paper between them"
+        )
+    return [text for text in texts if text.text]
+
+
+def _raised(lines: list[Transcription] | Exception) -> list[Transcription]:
+    if isinstance(lines, Exception):
+        raise lines
+    return lines
+
+
+def joined_lines(lines: list[Transcription]) -> Transcription:
+    """The lines of a picture as one text."""
+    text = "\n".join(line.text for line in lines)
+    confidences: list[float] = []
+    for number, line in enumerate(lines):
+        confidences += [*([1.0] if number else []), *line.confidences]
+    return Transcription(text, float(np.prod([line.confidence for line in lines])) if lines else 0.0, confidences)
 
 
 def _certainty(text: Transcription) -> float:
     """The geometric mean of the confidences of a text's characters and its end."""
     return float(text.confidence ** (1 / (len(text.confidences) + 1)))
+
+
+def _fit(text: Transcription, line: Line) -> float:
+    """How well a text fits a line: its certainty, less where it leaves letters out."""
+    letters = len(text.text.replace(" ", ""))
+    return _certainty(text) * min(1.0, (letters + 1) / (line.letters + 1))

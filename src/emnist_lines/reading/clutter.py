@@ -1,0 +1,184 @@
+"""What is drawn beside the writing and is none: dark edges of a scan, boxes, rules."""
+
+from dataclasses import dataclass
+from itertools import pairwise
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import ndimage
+
+Mask = NDArray[np.bool_]
+
+COVERED = 0.6
+"""Share of a side along which a dark edge lies."""
+STEADY = 0.8
+"""Share of a side along which what lies beside a page ends straight."""
+HALF = 0.4
+"""Share of a side along which what lies beside a page must end at all."""
+DEEPEST = 0.3
+"""Share of the picture that a dark edge may reach into it."""
+NEAR = 0.015
+"""Share of the picture within which a dark edge begins."""
+RULE = 3.5
+"""Times the letters' height: straight strokes that are longer are rules."""
+BOX_SIDE = 0.92
+"""Share of the way between two rules that a box's side takes."""
+
+
+@dataclass(frozen=True)
+class Step:
+    """How much darker an edge is within some pixels.
+
+    Attributes:
+        levels: (H, W) float32, bright where ink is.
+        least: by how much.
+        reach: within how many pixels.
+    """
+
+    levels: NDArray[np.float32]
+    least: float
+    reach: int
+
+    def there(self, depth: NDArray[np.int64], side: int) -> bool:
+        """Whether an edge of this depth along a side ends with a step, for most of its length."""
+        levels = np.rot90(self.levels, side)
+        rows = np.flatnonzero((depth > 0) & (depth < levels.shape[1] - 1))
+        inner = (depth[rows] - 1 - self.reach // 2).clip(0)
+        outer = (depth[rows] + self.reach // 2).clip(max=levels.shape[1] - 1)
+        return bool(len(rows)) and float(np.median(levels[rows, inner] - levels[rows, outer])) >= self.least
+
+
+def edges(mask: Mask, step: Step | None = None) -> Mask:
+    """The dark edges along the sides of a picture: of a scan, of a box around all of it, or beside a turned page.
+
+    Args:
+        mask: ink.
+        step: what an edge must end with; None: any end.
+    """
+    depths = [_depths(np.rot90(mask, side)) for side in range(4)]
+    if step is not None:
+        depths = [d if d is not None and step.there(d, side) else None for side, d in enumerate(depths)]
+    strips = [_strip(mask, depth, side, step is not None) for side, depth in enumerate(depths)]
+    found = np.zeros_like(mask)
+    if not any(strip is not None for strip in strips):
+        return found
+    rest = mask & ~np.logical_or.reduce([strip for strip in strips if strip is not None])
+    for side, (depth, strip) in enumerate(zip(depths, strips, strict=True)):
+        if strip is not None and depth is not None and _beyond_writing(np.rot90(rest, side), depth):
+            found |= strip
+    return found
+
+
+def _depths(mask: Mask) -> NDArray[np.int64] | None:
+    """How far ink reaches into each row from the left side, 0 where there is none; None if that is no edge."""
+    columns = mask.shape[1]
+    near, deepest = max(1, round(NEAR * columns)), max(2, round(DEEPEST * columns))
+    first = mask[:, : near + 1]
+    at_side = first.any(axis=1)
+    if at_side.mean() < COVERED:
+        return None
+    part = mask[:, : deepest + near + 1]
+    inside = part | (np.arange(part.shape[1]) < first.argmax(axis=1)[:, None])
+    depth = np.where(inside.all(axis=1), inside.shape[1], inside.argmin(axis=1))
+    depth = np.where(at_side, depth, 0)
+    return None if np.median(depth[at_side]) > deepest else depth
+
+
+def _strip(mask: Mask, depth: NDArray[np.int64] | None, side: int, straight: bool) -> Mask | None:
+    """The pixels of a dark edge along one side, without the writing that it touches; None if it is not steady."""
+    if depth is None:
+        return None
+    usual = ndimage.median_filter(depth, max(3, len(depth) // 8) | 1, mode="nearest")
+    steady = np.abs(depth - usual) <= 2 + (0.02 if straight else 0.25) * usual
+    ends = depth < DEEPEST * mask.shape[1 - side % 2] if straight else np.ones(len(depth), dtype=bool)
+    if ends.mean() < HALF or steady[ends].mean() < (STEADY if straight else COVERED):
+        return None
+    reach = np.where(steady, depth, np.minimum(depth, usual + 1))
+    strip = np.arange(np.rot90(mask, side).shape[1]) < (reach + (reach > 0))[:, None]
+    return np.rot90(strip, -side)
+
+
+def _beyond_writing(rest: Mask, depth: NDArray[np.int64]) -> bool:
+    """Whether a stroke along the left side is longer than the writing is high, or is none of its first letter's."""
+    written = np.flatnonzero(rest.any(axis=1))
+    if not len(written):
+        return bool(np.median(depth[depth > 0]) < 0.06 * max(rest.shape))
+    along = np.flatnonzero(depth)
+    outside = np.count_nonzero(depth[: written[0]]) + np.count_nonzero(depth[written[-1] + 1 :])
+    return bool(outside >= max(2, 0.03 * (along[-1] - along[0] + 1)))
+
+
+def rules(mask: Mask, height: float) -> Mask:
+    """Straight horizontal strokes much longer than letters are, and what stands upright between two of them.
+
+    Where a letter's stroke crosses a rule, it stays.
+
+    Args:
+        mask: ink, upright.
+        height: rows of its letters, about.
+    """
+    found = np.zeros_like(mask)
+    length = max(12, round(RULE * height))
+    if length >= mask.shape[1]:
+        return found
+    if not (mask.sum(axis=1) >= length // 3).any():
+        return found
+    thick = mask.copy()
+    thick[1:] |= mask[:-1]
+    thick[:-1] |= mask[1:]
+    straight = _runs(thick, length)
+    if not straight.any():
+        return found
+    labels, _ = ndimage.label(straight & mask)
+    where = [part for part in ndimage.find_objects(labels) if part[1].stop - part[1].start >= length // 2]
+    for part in where:
+        _take_rule(mask, straight[part] & mask[part], part, found)
+    _take_sides(mask, found, where, 1.1 * height)
+    return found
+
+
+def _runs(mask: Mask, length: int) -> Mask:
+    """Pixels in horizontal runs of at least so many."""
+    found = np.zeros_like(mask)
+    rows = np.flatnonzero(mask.sum(axis=1) >= length)
+    padded = np.zeros((len(rows), mask.shape[1] + 2), dtype=np.int8)
+    padded[:, 1:-1] = mask[rows]
+    steps = np.diff(padded, axis=1)
+    y, start = np.nonzero(steps == 1)
+    stop = np.nonzero(steps == -1)[1]
+    for number in np.flatnonzero(stop - start >= length):
+        found[rows[y[number]], start[number] : stop[number]] = True
+    return found
+
+
+def _take_rule(mask: Mask, rule: Mask, part: tuple[slice, slice], found: Mask) -> None:
+    """Add a rule to what was found, without the columns in which a stroke goes on above and below."""
+    top, bottom = rule.argmax(axis=0), rule.shape[0] - rule[::-1].argmax(axis=0)
+    inked = rule.any(axis=0)
+    columns = np.arange(part[1].start, part[1].stop)
+    above, below = part[0].start + top - 2, part[0].start + bottom + 1
+    crossed = (
+        inked
+        & (above >= 0)
+        & (below < mask.shape[0])
+        & mask[above.clip(0), columns]
+        & mask[below.clip(max=mask.shape[0] - 1), columns]
+    )
+    rows = np.arange(rule.shape[0])[:, None]
+    taken = (rows >= top - 1) & (rows <= bottom) & inked & ~crossed
+    found[part] |= taken
+
+
+def _take_sides(mask: Mask, found: Mask, where: list[tuple[slice, slice]], apart: float) -> None:
+    """Add the upright strokes that stand between two rules at least so many rows apart."""
+    tops = sorted(where, key=lambda part: part[0].start)
+    for upper, lower in pairwise(tops):
+        top, bottom = upper[0].stop, lower[0].start
+        if bottom - top < apart:
+            continue
+        between = mask[top:bottom]
+        wide = between.copy()
+        wide[:, 1:] |= between[:, :-1]
+        wide[:, :-1] |= between[:, 1:]
+        upright = wide.mean(axis=0) >= BOX_SIDE
+        found[top:bottom] |= between & upright
