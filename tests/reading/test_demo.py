@@ -9,14 +9,17 @@ from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
 import requests
 from HersheyFonts import HersheyFonts
+from PIL import Image
 from playwright.sync_api import Page, expect
 
 from emnist_lines.common.errors import UserError
 from emnist_lines.reading import demo
+from emnist_lines.reading.reader import Reader
 from tests import browsers
 from tests.conftest import ROOT
 
@@ -103,6 +106,33 @@ def test_a_picture_of_a_test_line_is_read(address: str, released: Path) -> None:
         page.locator("#lines .thumbnail-item").nth(2).click()
         expect(text).to_have_value(predictions[2], timeout=20_000)
         assert problems == []
+
+
+def test_the_page_reads_a_file_as_the_command_line_does(address: str, released: Path, tmp_path: Path) -> None:
+    """Transparent, in 16 bits, several lines; and what is no picture is one sentence."""
+    example = np.asarray(Image.open(ROOT / "metrics" / "plots" / "examples" / "0.png").convert("L"))
+    rgba = np.zeros((*example.shape, 4), dtype=np.uint8)
+    rgba[..., 3] = 255 - example
+    Image.fromarray(rgba).save(tmp_path / "transparent.png")
+    Image.fromarray(example.astype(np.uint16)).save(tmp_path / "deep.png")
+    large = np.asarray(Image.fromarray(example).resize((4 * example.shape[1], 112), Image.Resampling.BICUBIC))
+    Image.fromarray(np.pad(np.concatenate([large, large]), 16, constant_values=255)).save(tmp_path / "two.png")
+    Image.fromarray(np.full((100, 300), 235, dtype=np.uint8)).save(tmp_path / "blank.png")
+    (tmp_path / "broken.png").write_bytes(b"\x89PNG, cut off")
+    reader = Reader(released)
+    with browsers.page() as (page, _):
+        for name in ("transparent", "deep", "two"):
+            page.goto(address)
+            page.get_by_role("tab", name="Picture").click()
+            drop(page, tmp_path / f"{name}.png")
+            wanted = reader.read(tmp_path / f"{name}.png").text
+            assert len(wanted) > 5
+            expect(page.locator("#text textarea")).to_have_value(wanted, timeout=20_000)
+        for name, told in (("blank", "There is no writing in the picture."), ("broken", "the picture is no picture")):
+            page.goto(address)
+            page.get_by_role("tab", name="Picture").click()
+            drop(page, tmp_path / f"{name}.png")
+            expect(page.locator("#note")).to_contain_text(told, timeout=20_000)
 
 
 def test_uploads_are_limited(address: str) -> None:
