@@ -48,13 +48,9 @@ def page(model: Path | None = None) -> Any:
         ) from None
     reader = Reader(model)
 
-    class Upload(gr.Image):
-        """Hands over the file as it is: Gradio would convert it to RGB first, and lose depth and transparency."""
-
-        is_template = True
-
-        def preprocess(self, payload: Any) -> str | None:
-            return None if payload is None else str(payload.path)
+    def file_of(payload: Any) -> str | None:
+        """The file as it is: Gradio would convert it to RGB, and lose depth and transparency."""
+        return None if payload is None else str(payload.path)
 
     def read(picture: Any) -> tuple[str, list[tuple[str, str]], str, str]:
         if isinstance(picture, dict):  # what the drawing board gives
@@ -82,9 +78,10 @@ def page(model: Path | None = None) -> Any:
                 elem_id="board",
             )
         with gr.Tab("Picture"):
-            picture = Upload(
+            picture = gr.Image(
                 type="filepath", sources=["upload", "clipboard"], label="Drop a picture", elem_id="picture"
             )
+            picture.preprocess = file_of  # type: ignore[method-assign]
             offered = sorted(EXAMPLES.glob("*.png"))
             if offered:
                 lines = gr.Gallery(
