@@ -122,6 +122,23 @@ def test_lines_one_below_the_other_are_read_apart(reader: Reader, pages: list[tu
     assert reader.read(page).text == "\n".join(line.text for line in lines)
 
 
+@pytest.mark.parametrize("share", [0.3, 0.45, 0.6])
+def test_lines_that_reach_into_each_other_are_read_or_told_and_not_guessed(
+    reader: Reader, pages: list[tuple[Page, str]], share: float
+) -> None:
+    (one, first), (other, second) = pages[:2]
+    overlap, width = int(share * len(one)), max(one.shape[1], other.shape[1])
+    page = np.full((len(one) + len(other) - overlap, width), 255, dtype=np.uint8)
+    page[: len(one), : one.shape[1]] = one
+    below = page[len(one) - overlap :, : other.shape[1]]
+    np.minimum(below, other, out=below)
+    (found,) = reader.read_each([page])
+    if isinstance(found, Exception):
+        assert "holds lines of writing that touch each other; cut them apart" in str(found)
+    elif Levenshtein.distance("\n".join(line.text for line in found), f"{first}\n{second}") > 4:
+        assert max(line.confidence for line in found) < 0.2
+
+
 def saved(array: np.ndarray, kind: str, **options: object) -> io.BytesIO:
     file = io.BytesIO()
     Image.fromarray(array).save(file, kind, **options)

@@ -1,5 +1,6 @@
 """Training learns, keeps its best weights, and goes on where it was killed."""
 
+import importlib.util
 import json
 import math
 import os
@@ -267,6 +268,17 @@ def test_lines_that_the_ctc_loss_leaves_out_are_counted(
     narrow = int((np.maximum(windows, 1) < needed).sum())
     assert narrow > 10
     assert f"{narrow} of 96 train lines have fewer windows than their text needs" in capsys.readouterr().out
+
+
+def test_checkpoints_of_another_precision_are_another_run_s(small: Params) -> None:
+    """`auto` may find bfloat16 on one machine and not on the next."""
+    spec = importlib.util.spec_from_file_location("train_stage", ROOT / "stages" / "train.py")
+    assert spec is not None
+    assert spec.loader is not None
+    stage = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(stage)
+    found = {stage.fingerprint(small.model, small.train, p, "hash") for p in ("32-true", "bf16-mixed", "32-true")}
+    assert len(found) == 2
 
 
 @pytest.mark.parametrize(
