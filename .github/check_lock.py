@@ -1,7 +1,8 @@
 """Whether dvc.lock belongs to the code, the parameters and the metrics beside it: `make check-lock`.
 
 Needs no data: what Git does not keep (`data/`, `models/`) may be missing, but what is there must be what the lock says,
-and each stage must have run on what the stages before it made.
+and each stage must have run on what the stages before it made. A model that was released before its training changed is
+no error, but it is told.
 """
 
 import json
@@ -12,7 +13,11 @@ from typing import Any
 
 import yaml
 
+from emnist_lines.common import config
 from emnist_lines.common.errors import UserError, run
+from emnist_lines.network import model_file
+from emnist_lines.network.config import ModelConfig
+from emnist_lines.training.config import TrainConfig
 
 
 def changes(status: dict[str, list[Any]], absent: set[str]) -> list[str]:
@@ -55,6 +60,22 @@ def absent(paths: list[str]) -> set[str]:
     return {path for path in found.stdout.split() if not Path(path).exists()}
 
 
+def trained_otherwise(lock: dict[str, Any]) -> list[str]:
+    """Parameters that the locked model was not trained with as `params.yaml` has them, by the model file itself."""
+    (out,) = (out for out in lock["stages"]["train"]["outs"] if out["path"].endswith(".safetensors"))
+    kept = Path("released", "files", "md5", out["md5"][:2], out["md5"][2:])
+    path = next((path for path in (Path(out["path"]), kept) if path.is_file()), None)
+    if path is None:
+        return []
+    provenance = model_file.load(path)[1].provenance
+    model, train = config.load(Path("params.yaml"), model=ModelConfig, train=TrainConfig)
+    found = []
+    for section, values in (("model", model.model_dump(mode="json")), ("train", train.model_dump(mode="json"))):
+        before = provenance.get(section, {})
+        found += [f"{section}.{key}" for key in sorted({*values, *before}) if values.get(key) != before.get(key)]
+    return found
+
+
 def main() -> None:
     lock = yaml.safe_load(Path("dvc.lock").read_text(encoding="utf-8"))
     outs = [out["path"] for stage in lock["stages"].values() for out in stage.get("outs", [])]
@@ -66,6 +87,11 @@ def main() -> None:
         print("\n".join(stale), file=sys.stderr)
         raise UserError("dvc.lock is not of this code and these parameters; run `dvc repro` and commit what it changes")
     print("dvc.lock belongs to the code and the parameters beside it")
+    if otherwise := trained_otherwise(lock):
+        print(
+            "but its model was trained before the training became what it is now "
+            f"(other: {', '.join(otherwise)}); `dvc repro --force train` trains it anew"
+        )
 
 
 if __name__ == "__main__":

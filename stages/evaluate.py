@@ -15,7 +15,8 @@ from emnist_lines.evaluation.figures import prediction_figure
 from emnist_lines.evaluation.predict import evaluate
 from emnist_lines.figures import line_pictures
 
-MODEL, LINES = Path("models/line_cnn_transformer.safetensors"), Path("data/lines.h5")
+MODEL, DATA = Path("models/line_cnn_transformer.safetensors"), Path("data")
+GLYPHS, TEST = Path("data/glyphs.h5"), Path("data/lines/test.h5")
 METRICS, PLOTS = Path("metrics"), Path("metrics/plots")
 EXAMPLES = 6
 """Test lines that are kept as pictures, one each."""
@@ -25,7 +26,7 @@ def main() -> None:
     values, machine = config.load(Path("params.yaml"), evaluate=EvaluateConfig, machine=MachineConfig)
     if machine.threads is not None:
         torch.set_num_threads(machine.threads)
-    metrics, predictions, lines = evaluate(MODEL, LINES, "test", values, machine)
+    metrics, predictions, lines = evaluate(MODEL, DATA, "test", values, machine)
     with atomic_write(METRICS / "test.json") as part:
         part.write_text(json.dumps(metrics, indent=1) + "\n")
     steps = align_all(predictions)
@@ -42,7 +43,7 @@ def main() -> None:
         prediction_figure(predictions, lines, values.pictured_lines).save(part, "png")
     for number in range(min(EXAMPLES, len(lines))):
         with atomic_write(PLOTS / "examples" / f"{number}.png") as part:
-            line_pictures.line(lines.image(number), lines.widths[number]).save(part, "png")
+            line_pictures.line(lines.image(number)).save(part, "png")
     print(
         f"test CER {metrics['cer']:.4f}, WER {metrics['wer']:.4f}, {metrics['exact_match']:.0%} of "
         f"{metrics['lines']} lines without an error; pictured in {PLOTS}/readings.png"
@@ -50,5 +51,9 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    remedies = {str(MODEL): "`dvc pull train` fetches the released one, `dvc repro --force train` trains another"}
-    errors.run(main, {**remedies, str(LINES): "make it with `dvc repro --force synthesize`"})
+    remedies = {
+        str(MODEL): "`dvc pull train` fetches the released one, `dvc repro --force train` trains another",
+        str(GLYPHS): "make it with `dvc repro --force download`",
+        str(TEST): "make it with `dvc repro --force synthesize`",
+    }
+    errors.run(main, remedies)

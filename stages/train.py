@@ -1,4 +1,4 @@
-"""Train LineCNNTransformer on data/lines.h5. Run by DVC from the repository's root: `dvc repro train`."""
+"""Train LineCNNTransformer on the train lines. Run by DVC from the repository's root: `dvc repro train`."""
 
 import hashlib
 import json
@@ -15,14 +15,15 @@ from emnist_lines.network.config import ModelConfig
 from emnist_lines.training.config import TrainConfig
 from emnist_lines.training.fit import fit, precision
 
-CHECKPOINTS, LINES = Path("checkpoints"), Path("data/lines.h5")
+CHECKPOINTS, DATA = Path("checkpoints"), Path("data")
+GLYPHS, TRAIN, VAL = Path("data/glyphs.h5"), Path("data/lines/train.h5"), Path("data/lines/val.h5")
 MODEL = Path("models/line_cnn_transformer.safetensors")
 
 
-def fingerprint(model: ModelConfig, train: TrainConfig, precision: str, lines_sha256: str) -> str:
-    """A hash of all that decides how training goes: parameters, precision, lines, and the code that runs."""
+def fingerprint(model: ModelConfig, train: TrainConfig, precision: str, data: dict[str, str]) -> str:
+    """A hash of all that decides how training goes: parameters, precision, data, and the code that runs."""
     code = [module.__file__ for name, module in sys.modules.items() if name.startswith("emnist_lines")]
-    digest = hashlib.sha256(json.dumps([model.model_dump(), train.model_dump(), precision, lines_sha256]).encode())
+    digest = hashlib.sha256(json.dumps([model.model_dump(), train.model_dump(), precision, data]).encode())
     for path in sorted(Path(name) for name in [__file__, *filter(None, code)]):
         digest.update(path.read_bytes())
     return digest.hexdigest()[:16]
@@ -34,15 +35,17 @@ def main() -> None:
     )
     if machine.threads is not None:
         torch.set_num_threads(machine.threads)
-    if not LINES.is_file():
-        raise errors.FileError(LINES, "is missing")
-    lines_sha256 = sha256(LINES)
-    checkpoints = CHECKPOINTS / fingerprint(model, train, precision(train.precision, machine), lines_sha256)
+    for path in (GLYPHS, TRAIN, VAL):
+        if not path.is_file():
+            raise errors.FileError(path, "is missing")
+    hashes = {str(path.relative_to(DATA)): sha256(path) for path in (GLYPHS, TRAIN, VAL)}
+    checkpoints = CHECKPOINTS / fingerprint(model, train, precision(train.precision, machine), hashes)
     if not checkpoints.exists() and any(CHECKPOINTS.glob("*/last.ckpt")):
         print(f"the checkpoints in {CHECKPOINTS} belong to another run (parameters, data, precision or code differ)")
-    if fit(model, train, machine, LINES, lines_sha256, checkpoints, Path("metrics/train"), MODEL):
+    if fit(model, train, machine, DATA, hashes, checkpoints, Path("metrics/train"), MODEL):
         shutil.rmtree(checkpoints, ignore_errors=True)
 
 
 if __name__ == "__main__":
-    errors.run(main, {str(LINES): "make it with `dvc repro --force synthesize`"})
+    remedies = dict.fromkeys(map(str, (TRAIN, VAL)), "make it with `dvc repro --force synthesize`")
+    errors.run(main, {**remedies, str(GLYPHS): "make it with `dvc repro --force download`"})

@@ -7,14 +7,18 @@ import torch
 import yaml
 from benchmarks.parameters import Params, load_all
 
-from emnist_lines.common.glyphs import Glyphs
+from emnist_lines.common.glyphs import Glyphs, write_glyphs
+from emnist_lines.lines.line_file import path_of
 from emnist_lines.sources import brown, drawn
+from emnist_lines.synthesis.config import SynthesizeConfig
 from emnist_lines.synthesis.documents import Document, read_documents
 from emnist_lines.synthesis.synthesize import synthesize
 
 ROOT = Path(__file__).parent.parent
-REAL = ROOT / "data" / "lines.h5"
-needs_real = pytest.mark.skipif(not REAL.is_file(), reason="needs the lines that `make repro` leaves in data/")
+REAL = ROOT / "data"
+needs_real = pytest.mark.skipif(
+    not path_of(REAL, "test").is_file(), reason="needs the lines that `make repro` leaves in data/"
+)
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -54,10 +58,15 @@ def documents(tmp_path_factory: pytest.TempPathFactory) -> list[Document]:
 
 @pytest.fixture(scope="session")
 def lines(glyphs: Glyphs, documents: list[Document], small: Params, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A small file of lines."""
-    path = tmp_path_factory.mktemp("lines") / "lines.h5"
-    synthesize(glyphs, documents, small.synthesize, path)
-    return path
+    """A folder of data with a few lines."""
+    return made(glyphs, documents, small.synthesize, tmp_path_factory.mktemp("lines"))
+
+
+def made(glyphs: Glyphs, documents: list[Document], config: SynthesizeConfig, data: Path) -> Path:
+    """The folder `data` with these glyphs, and lines of them."""
+    write_glyphs(glyphs, data / "glyphs.h5")
+    synthesize(glyphs, documents, config, data)
+    return data
 
 
 @pytest.fixture(scope="session")
@@ -72,8 +81,6 @@ def released() -> Path:
 def drawn_lines(
     glyphs: Glyphs, documents: list[Document], small: Params, tmp_path_factory: pytest.TempPathFactory
 ) -> Path:
-    """A file of rendered lines as long as those that the released model was trained on."""
-    path = tmp_path_factory.mktemp("drawn_lines") / "lines.h5"
+    """A folder of data with lines as long as those that the released model was trained on."""
     wanted = small.synthesize.replace(max_length=32, num_train=1, num_val=1, num_test=64)
-    synthesize(glyphs, documents, wanted, path)
-    return path
+    return made(glyphs, documents, wanted, tmp_path_factory.mktemp("drawn_lines"))

@@ -17,6 +17,7 @@ from PIL import Image
 from rapidfuzz.distance import Levenshtein
 
 from emnist_lines import cli
+from emnist_lines.figures.line_pictures import preview
 from emnist_lines.lines.dataset import LinesDataset
 from emnist_lines.network import model_file
 from emnist_lines.network.recognizer import Recognizer
@@ -58,7 +59,7 @@ def folder(drawn_lines: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("pictures")
     dataset = LinesDataset(drawn_lines, "test", step=8)
     for number, suffix in enumerate(("png", "webp", "bmp")):
-        image = Image.fromarray(np.array(dataset.image(number)[:, : dataset.widths[number]]))
+        image = Image.fromarray(dataset.image(number))
         image.save(folder / f"{number}.{suffix}", **({"lossless": True} if suffix == "webp" else {}))
     (folder / "notes.txt").write_text("not to be read")
     return folder
@@ -262,3 +263,40 @@ def test_help_explains_each_argument(command: list[str], capsys: pytest.CaptureF
         "".join(command), []
     ):
         assert word in page
+
+
+def test_lines_of_a_split_as_a_picture(lines: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    out = tmp_path / "some.png"
+    cli.main(["lines", "val", "--data", str(lines), "--first", "3", "--count", "4", "--out", str(out)])
+    assert capsys.readouterr().out == f"{out}\n"
+    dataset = LinesDataset(lines, "val")
+    expected = preview([dataset.image(n) for n in range(3, 7)], dataset.texts[3:7])
+    assert np.array_equal(np.asarray(Image.open(out)), np.asarray(expected))
+    cli.main(["lines", "val", "--data", str(lines), "--out", str(out)])
+    assert Image.open(out).height > 4 * expected.height
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (["--first", "24"], "no line to show: val has 24, counted from 0"),
+        (["--count", "0"], "no line to show: val has 24, counted from 0"),
+        (["--data", "none"], "none/lines/val.h5 is missing"),
+        (["--out", "."], ". cannot be written (Device or resource busy)"),
+        (["--out", "data/glyphs.h5/some.png"], "data/glyphs.h5/some.png cannot be written (File exists)"),
+    ],
+)
+def test_lines_that_cannot_be_shown_are_one_sentence(
+    lines: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    arguments: list[str],
+    told: str,
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("data").symlink_to(lines)
+    with pytest.raises(SystemExit) as ended:
+        cli.main(["lines", "val", "--out", "some.png", *arguments])
+    assert ended.value.code == 1
+    assert capsys.readouterr().err == f"error: {told}\n"

@@ -14,7 +14,7 @@ from benchmarks.parameters import Params
 
 from emnist_lines.common.errors import FileError, UserError
 from emnist_lines.common.glyphs import Glyphs, read_glyphs, write_glyphs
-from emnist_lines.lines.dataset import LinesDataset
+from emnist_lines.lines.line_file import path_of, read_lines
 from emnist_lines.network import model_file
 from emnist_lines.network.model_file import ModelCard
 from emnist_lines.sources import brown
@@ -23,13 +23,11 @@ from emnist_lines.training import fit
 from emnist_lines.training.lit_recognizer import LitRecognizer
 
 CASES = 40
-KINDS = ("glyphs.h5", "brown.zip", "lines.h5", "model.safetensors", "last.ckpt")
+KINDS = ("glyphs.h5", "brown.zip", "test.h5", "model.safetensors", "last.ckpt")
 READERS: dict[str, Callable[[Path], Any]] = {
     "glyphs.h5": read_glyphs,
     "brown.zip": read_documents,
-    "lines.h5": lambda path: [
-        *(LinesDataset(path, s, 8) for s in ("train", "val", "test")),
-    ],
+    "test.h5": read_lines,
     "model.safetensors": model_file.load,
     "last.ckpt": lambda path: fit._read_checkpoint(path, ("state_dict", "loops", "callbacks", "optimizer_states")),
 }
@@ -41,7 +39,7 @@ def sound(glyphs: Glyphs, lines: Path, small: Params, tmp_path_factory: pytest.T
     folder = tmp_path_factory.mktemp("sound")
     write_glyphs(glyphs, folder / "glyphs.h5")
     brown.write_builtin(folder / "brown.zip")
-    shutil.copy(lines, folder / "lines.h5")
+    shutil.copy(path_of(lines, "test"), folder / "test.h5")
     lit = LitRecognizer(small.model, small.train, 10, total_steps=1)
     card = ModelCard(small.model.architecture(), 10, True, 0.1, {"source": "drawn"})
     model_file.save(folder / "model.safetensors", dict(lit.state_dict()), card)
@@ -109,11 +107,17 @@ def test_overwritten_bytes_are_no_traceback(sound: Path, tmp_path: Path, kind: s
         ("glyphs.h5", "labels", np.zeros(3, dtype=np.uint8)),
         ("glyphs.h5", "images", np.zeros((744, 27, 28), dtype=np.uint8)),
         ("glyphs.h5", "images", None),
-        ("lines.h5", "train/tokens", np.zeros((5, 10), dtype=np.uint8)),
-        ("lines.h5", "val/images", np.zeros((24, 28, 280), dtype=np.float32)),
-        ("lines.h5", "test/texts", np.array([b"\xff\xfe"] * 24)),
-        ("lines.h5", "test", None),
-        ("lines.h5", "val/images", np.datetime64("2020", "s").astype("int64")),
+        ("test.h5", "tokens", np.zeros((5, 10), dtype=np.uint8)),
+        ("test.h5", "tokens", np.full((24, 10), 83, dtype=np.uint8)),
+        ("test.h5", "tokens", np.uint8(5)),
+        ("test.h5", "texts", np.array([b"\xff\xfe"] * 24)),
+        ("test.h5", "texts", np.zeros(24)),
+        ("test.h5", "widths", np.full(24, 281, dtype=np.int32)),
+        ("test.h5", "starts", np.arange(25)[::-1].copy()),
+        ("test.h5", "starts", np.zeros(25, dtype=np.int64)),
+        ("test.h5", "glyphs", np.full(3, -2, dtype=np.int32)),
+        ("test.h5", "boxes", np.zeros((24, 4), dtype=np.int16)),
+        ("test.h5", "known", None),
     ],
 )
 def test_other_shapes_and_types_are_one_sentence(

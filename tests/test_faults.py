@@ -20,7 +20,7 @@ pytestmark = pytest.mark.slow
 
 OUTS = {
     "download": ["data/glyphs.h5", "data/brown.zip"],
-    "synthesize": ["data/lines.h5"],
+    "synthesize": ["data/lines/train.h5", "data/lines/val.h5", "data/lines/test.h5"],
     "train": ["models/line_cnn_transformer.safetensors"],
     "evaluate": ["metrics/test.json", "metrics/predictions.csv", "metrics/plots/readings.png"],
 }

@@ -151,14 +151,12 @@ def outs(repository: Path) -> dict[str, str]:
 
 
 def test_another_clone_makes_the_same_bytes(repository: Path, tmp_path: Path) -> None:
-    """Under another path, locale, time zone, umask and hash seed, and with other numbers of processes."""
+    """Under another path, locale, time zone, umask and hash seed, and with other processes that load."""
     clone = tmp_path / "another folder" / "deeper"
     run(repository, "git", "clone", "-q", str(repository), str(clone))
     content = (clone / "params.yaml").read_text()
-    for one, other in {"workers: 0": "workers: 2", "synthesis_processes: null": "synthesis_processes: 3"}.items():
-        assert one in content
-        content = content.replace(one, other)
-    (clone / "params.yaml").write_text(content)
+    assert "workers: 0" in content
+    (clone / "params.yaml").write_text(content.replace("workers: 0", "workers: 2"))
     odd = {"LC_ALL": "POSIX", "TZ": "Asia/Kathmandu", "PYTHONHASHSEED": "77"}
     output = run(clone, "dvc", "repro", "--force", umask=0o077, **odd)
     assert output.count("Running stage") == 4
@@ -273,10 +271,10 @@ def test_a_stale_lock_fails_the_check(repository: Path) -> None:
         assert "error: dvc.lock is not of this code and these parameters" in error
         (clone / name).write_text(content, encoding="utf-8")
     lock = yaml.safe_load((clone / "dvc.lock").read_text())
-    (dep,) = (dep for dep in lock["stages"]["train"]["deps"] if dep["path"] == "data/lines.h5")
+    (dep,) = (dep for dep in lock["stages"]["train"]["deps"] if dep["path"] == "data/lines/train.h5")
     dep["md5"] = "0" * 32
     (clone / "dvc.lock").write_text(yaml.safe_dump(lock))
-    assert "train: it ran on another data/lines.h5 than the lock says was made" in script(clone, "check_lock")[2]
+    assert "train: it ran on another data/lines/train.h5 than the lock says was made" in script(clone, "check_lock")[2]
 
 
 def test_the_report_of_a_pull_request(repository: Path) -> None:

@@ -28,12 +28,11 @@ from emnist_lines.common.glyphs import Glyphs
 from emnist_lines.evaluation.alignment import align, align_all
 from emnist_lines.evaluation.rates import edits
 from emnist_lines.lines.bucket_sampler import BucketSampler
+from emnist_lines.lines.render import render
 from emnist_lines.network.greedy import greedy_ctc
 from emnist_lines.reading import picture_file, preprocessing
-from emnist_lines.synthesis.composer import Composer
 from emnist_lines.synthesis.documents import Document
-from emnist_lines.synthesis.splits import SPLITS
-from emnist_lines.synthesis.synthesize import blocks, composers
+from emnist_lines.synthesis.synthesize import compose, composers
 from tests.conftest import ROOT
 
 TEXTS = st.text(alphabet.CHARACTERS, max_size=30)
@@ -194,11 +193,10 @@ def test_any_composed_line_is_complete(
         max_overlap=overlap,
         with_start_end_tokens=tokens,
     )
-    composer: Composer = composers(glyphs, documents, values)["train"]
-    ((_, rng),) = blocks(count, SPLITS[0], seed)
-    block = composer.compose(composer.sample(count, rng))
-    assert block.images.shape == (count, 28, 28 * longest)
-    for image, width, row, text in zip(block.images, block.widths, block.tokens, block.texts, strict=True):
+    block = compose(composers(glyphs, documents, values)["train"], count, "train", seed)
+    images = render(block, glyphs.images, np.arange(count), block.columns)
+    assert images.shape == (count, 28, 28 * longest)
+    for image, width, row, text in zip(images, block.widths, block.tokens, block.texts.tolist(), strict=True):
         assert 0 < width <= 28 * longest
         assert not image[:, width:].any()
         assert alphabet.decode(row.tolist()) == text.decode()

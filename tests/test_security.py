@@ -57,7 +57,7 @@ READERS: dict[str, Callable[[Path], object]] = {
     "model": model_file.load,
     "parameters": load_all,
     "glyphs": read_glyphs,
-    "lines": lambda path: read_lines(path, "train"),
+    "lines": read_lines,
     "documents": read_documents,
 }
 

@@ -38,7 +38,7 @@ SMALL = {
     "evaluate": {"bootstrap_samples": 200},
 }
 OUTS = {
-    "synthesize": "data/lines.h5",
+    "synthesize": "data/lines/train.h5",
     "train": "models/line_cnn_transformer.safetensors",
     "evaluate": "metrics/test.json",
 }
@@ -202,7 +202,7 @@ def growth(folder: Path) -> list[str]:
         seconds(stages["download"], folder)
         took, memory = peak(stages["synthesize"], folder)
         trained, most = peak(stages["train"], folder)
-        size = (folder / "data" / "lines.h5").stat().st_size / 1e9
+        size = (folder / "data" / "lines" / "train.h5").stat().st_size / 1e9
         each = {"took": took / count, "trained": trained / count, "size": size / count}
         cells = (f"{count:,}", f"{took:.0f} s", f"{memory:.0f} MB", f"{size:.1f} GB")
         rows.append(_row(*cells, f"{trained / 60:.1f} min", f"{most:.0f} MB", "measured"))

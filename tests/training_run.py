@@ -7,8 +7,11 @@ from benchmarks.parameters import Params
 from emnist_lines.training.fit import fit
 
 
-def trained(values: Params, lines: Path, folder: Path, lines_sha256: str = "", out: Path | None = None) -> Path:
+def trained(
+    values: Params, data: Path, folder: Path, data_sha256: dict[str, str] | None = None, out: Path | None = None
+) -> Path:
     """Train as `values` say, in `folder`: checkpoints/, live/ and the file model, which is returned."""
     out = out or folder / "model"
-    fit(values.model, values.train, values.machine, lines, lines_sha256, folder / "checkpoints", folder / "live", out)
+    hashes = data_sha256 or {}
+    fit(values.model, values.train, values.machine, data, hashes, folder / "checkpoints", folder / "live", out)
     return out

@@ -6,11 +6,14 @@ import json
 import os
 import signal
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from emnist_lines.common import errors
+from emnist_lines.common.files import atomic_write
+from emnist_lines.lines.line_file import SPLITS
 from emnist_lines.reading import picture_file
 from emnist_lines.reading.released import RELEASED
 
@@ -21,6 +24,7 @@ OTHERS = {"ctc": "greedy CTC", "beam": "beam search"}
 """The decodings that metrics may tell beside the greedy one."""
 REMEDY = "`dvc pull train` fetches the released one, `dvc repro --force train` trains another"
 """What to do where the released model is missing."""
+DATA_REMEDY = "`dvc repro synthesize` makes the data"
 TOGETHER = 256
 """Pictures whose lines are found and read together, before any of their texts is printed."""
 
@@ -32,7 +36,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")  # names in other letters than the terminal's
     try:
-        errors.run(lambda: options.call(options), {str(RELEASED): REMEDY})
+        errors.run(lambda: options.call(options), {str(RELEASED): REMEDY, "data": DATA_REMEDY})
         sys.stdout.flush()
     except BrokenPipeError:  # whoever read the output has seen enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -90,6 +94,19 @@ def _parser() -> argparse.ArgumentParser:
     _takes_model(demo)
     demo.set_defaults(call=_demo)
 
+    lines = commands.add_parser(
+        "lines",
+        help="show lines of a split",
+        description="Write a picture of some lines of a split, each above its text, as they stand in FOLDER/lines and "
+        "FOLDER/glyphs.h5 (their glyphs not varied as in training).",
+    )
+    lines.add_argument("split", choices=SPLITS, help="whose lines")
+    lines.add_argument("--out", type=Path, required=True, metavar="FILE", help="the picture's file, such as lines.png")
+    lines.add_argument("--first", type=_count, default=0, metavar="N", help="the first line, counted from 0 (0)")
+    lines.add_argument("--count", type=_count, default=20, metavar="N", help="how many (20)")
+    lines.add_argument("--data", type=Path, default=Path("data"), metavar="FOLDER", help="the folder of data (data)")
+    lines.set_defaults(call=_lines)
+
     summary = commands.add_parser(
         "summary",
         help="say in a few lines how well the test lines were read",
@@ -98,6 +115,13 @@ def _parser() -> argparse.ArgumentParser:
     summary.add_argument("folder", type=Path, nargs="?", default=Path("metrics"), help="where test.json lies (metrics)")
     summary.set_defaults(call=lambda options: print(summarize(options.folder)))
     return parser
+
+
+def _count(word: str) -> int:
+    """A whole number of at least 0."""
+    if not (word.isascii() and word.isdecimal()):
+        raise argparse.ArgumentTypeError(f"must be a whole number of at least 0, not {word!r}")
+    return int(word)
 
 
 def _takes_model(command: argparse.ArgumentParser) -> None:
@@ -171,11 +195,37 @@ def _object(name: str, number: int, line: "Transcription") -> dict[str, Any]:
     return {"file": name, "line": number, "text": line.text, "confidence": confidence, "characters": each}
 
 
+@contextmanager
+def _writing(path: Path) -> Iterator[None]:
+    """Tell in one sentence that a file cannot be written; a full disk is told by `errors.run`."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno in errors.NO_ROOM:
+            raise
+        raise errors.UserError(f"{path} cannot be written ({error.strerror})") from None
+
+
+def _lines(options: argparse.Namespace) -> None:
+    from emnist_lines.figures.line_pictures import preview
+    from emnist_lines.lines.dataset import LinesDataset
+
+    lines = LinesDataset(options.data, options.split)
+    chosen = range(options.first, min(options.first + options.count, len(lines)))
+    if not chosen:
+        raise errors.UserError(f"no line to show: {options.split} has {len(lines)}, counted from 0")
+    picture = preview([lines.image(n) for n in chosen], [lines.texts[n] for n in chosen])
+    with _writing(options.out), atomic_write(options.out) as part:
+        picture.save(part, "png")
+    print(options.out)
+
+
 def _export(options: argparse.Namespace) -> None:
     from emnist_lines.reading import onnx_export
 
-    for path in onnx_export.export(options.onnx, options.model):
-        print(path)
+    with _writing(options.onnx):
+        for path in onnx_export.export(options.onnx, options.model):
+            print(path)
 
 
 def _demo(options: argparse.Namespace) -> None:

@@ -97,9 +97,9 @@ def test_the_repository_s_own_values() -> None:
         ("synthesize.split_fractions", {"train": 0.7, "val": 0.2, "test": 0.2}),
         ("synthesize.split_fractions.train", -0.7),
         ("synthesize.split_fractions", 3),
-        ("synthesize.train_variation.shift", 9),
-        ("synthesize.train_variation.bend", -1),
-        ("synthesize.train_variation.pen", 1.5),
+        ("train.variation.shift", 9),
+        ("train.variation.bend", -1),
+        ("train.variation.pen", 1.5),
         ("model.window_width", 7),
         ("model.window_stride", 29),
         ("model.tf_heads", 3),
@@ -231,7 +231,7 @@ def test_a_value_that_another_one_rules_out_names_both(defaults: Params) -> None
 def test_a_copy_with_other_values_is_as_strict_as_the_file(defaults: Params) -> None:
     synthesize = defaults.synthesize.replace(num_train=7, max_overlap=0)
     assert (synthesize.num_train, synthesize.max_overlap, synthesize.num_val) == (7, 0.0, 2000)
-    assert synthesize.train_variation is defaults.synthesize.train_variation
+    assert synthesize.split_fractions is defaults.synthesize.split_fractions
     assert type(synthesize) is SynthesizeConfig
     assert defaults.synthesize.num_train == 400_000
     with pytest.raises(ParamError, match=r"^num_train must be greater than or equal to 1, not 0$"):

@@ -27,7 +27,7 @@ from tests.conftest import ROOT
 READERS: dict[str, Callable[[Path], Any]] = {
     "glyphs": read_glyphs,
     "documents": read_documents,
-    "train lines": lambda path: line_file.read_lines(path, "train"),
+    "lines": line_file.read_lines,
     "model of this project": model_file.load,
     "checkpoint": lambda path: fit._read_checkpoint(path, ()),
 }
@@ -87,7 +87,7 @@ def test_a_folder_in_place_of_a_file_is_called_one(tmp_path: Path, reader: Calla
     assert str(error) == f"{tmp_path} cannot be read (Is a directory)"
 
 
-@pytest.mark.parametrize("name", ["glyphs", "documents", "train lines", "model of this project", "checkpoint"])
+@pytest.mark.parametrize("name", ["glyphs", "documents", "lines", "model of this project", "checkpoint"])
 def test_another_file_is_called_damaged(tmp_path: Path, name: str) -> None:
     path = tmp_path / "file"
     path.write_bytes(b"<html>Sign in</html>" * 10)
@@ -198,14 +198,14 @@ def test_a_user_s_error_is_one_line_and_exit_code_1(capsys: pytest.CaptureFixtur
 
 
 def test_an_error_of_a_known_file_ends_with_its_remedy(capsys: pytest.CaptureFixture[str]) -> None:
-    remedies = {"data/glyphs.h5": "download it", "data/lines.h5": "make it"}
-    lines = FileError(Path("data/lines.h5"), "is missing")
-    assert said(capsys, lines, remedies) == "error: data/lines.h5 is missing; make it\n"
-    assert said(capsys, lines) == "error: data/lines.h5 is missing\n"
-    other = FileError(Path("other/lines.h5"), "is missing")
-    assert said(capsys, other, remedies) == "error: other/lines.h5 is missing\n"
-    denied = UserError("data/lines.h5 cannot be read (Permission denied)")
-    assert said(capsys, denied, remedies) == "error: data/lines.h5 cannot be read (Permission denied)\n"
+    remedies = {"data/glyphs.h5": "download it", "data/lines/test.h5": "make it"}
+    lines = FileError(Path("data/lines/test.h5"), "is missing")
+    assert said(capsys, lines, remedies) == "error: data/lines/test.h5 is missing; make it\n"
+    assert said(capsys, lines) == "error: data/lines/test.h5 is missing\n"
+    other = FileError(Path("other/test.h5"), "is missing")
+    assert said(capsys, other, remedies) == "error: other/test.h5 is missing\n"
+    denied = UserError("data/lines/test.h5 cannot be read (Permission denied)")
+    assert said(capsys, denied, remedies) == "error: data/lines/test.h5 cannot be read (Permission denied)\n"
 
 
 @pytest.mark.parametrize(

@@ -19,7 +19,7 @@ from emnist_lines.network import model_file
 from emnist_lines.network.model_file import FORMAT, ModelCard
 from emnist_lines.network.recognizer import Recognizer
 
-PROVENANCE = {"model": {"conv_dropout": 0.1}, "train": {"seed": 0}, "source": "drawn", "lines_sha256": "hash"}
+PROVENANCE = {"model": {"conv_dropout": 0.1}, "train": {"seed": 0}, "source": "drawn", "data_sha256": {"a.h5": "hash"}}
 
 
 def card_of(small: Params) -> ModelCard:

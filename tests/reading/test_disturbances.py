@@ -29,7 +29,7 @@ def pages(reader: Reader, drawn_lines: Path) -> list[tuple[Page, str]]:
     dataset = LinesDataset(drawn_lines, "test", step=8)
     found: list[tuple[Page, str]] = []
     for index in range(len(dataset)):
-        image = Image.fromarray(np.array(dataset.image(index)[:, : dataset.widths[index]]))
+        image = Image.fromarray(dataset.image(index))
         large = image.resize((6 * image.width, 6 * image.height), Image.Resampling.BICUBIC)
         page = 255 - np.pad(np.asarray(large), 12)
         text = reader.read(page)

@@ -1,9 +1,13 @@
 """Glyphs and lines whose origin can be told."""
 
+from dataclasses import dataclass
+
 import numpy as np
 
 from emnist_lines.common.glyphs import Glyphs
-from emnist_lines.synthesis.composer import Block, Composer
+from emnist_lines.lines.line_file import Lines
+from emnist_lines.lines.render import render
+from emnist_lines.synthesis.composer import Composer
 
 
 def one_pixel_each(count: int = 12) -> Glyphs:
@@ -15,9 +19,20 @@ def one_pixel_each(count: int = 12) -> Glyphs:
     return Glyphs(images, labels, "emnist", ("test",))
 
 
-def some(composer: Composer, count: int) -> Block:
-    """Lines that a composer makes."""
-    return composer.compose(composer.sample(count, np.random.default_rng(0)))
+@dataclass(frozen=True)
+class Composed:
+    """Lines and their images, with the texts as characters."""
+
+    lines: Lines
+    images: np.ndarray
+    texts: list[str]
+
+
+def some(glyphs: Glyphs, composer: Composer, count: int) -> Composed:
+    """Lines that a composer makes of its glyphs."""
+    lines = composer.compose(composer.sample(count, np.random.default_rng(0)))
+    images = render(lines, glyphs.images, np.arange(count), lines.columns)
+    return Composed(lines, images, [text.decode() for text in lines.texts.tolist()])
 
 
 def fingerprints(images: np.ndarray) -> set[bytes]:

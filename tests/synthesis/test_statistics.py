@@ -3,13 +3,27 @@
 import numpy as np
 
 from emnist_lines.common.alphabet import CLASSES
+from emnist_lines.lines.line_file import Lines
 from emnist_lines.synthesis.statistics import statistics
 
 
+def lines_of(texts: list[str], overlaps: list[float], widths: list[int]) -> Lines:
+    """Lines of which only these figures count."""
+    lengths = [len(text) for text in texts]
+    return Lines(
+        texts=np.array([text.encode() for text in texts]),
+        tokens=np.zeros((len(texts), 6), dtype=np.uint8),
+        widths=np.array(widths, dtype=np.int32),
+        overlaps=np.array(overlaps, dtype=np.float32),
+        known=np.zeros(len(texts), dtype=bool),
+        starts=np.cumsum([0, *lengths]),
+        glyphs=np.zeros(sum(lengths), dtype=np.int32),
+        boxes=np.zeros((sum(lengths), 4), dtype=np.int16),
+    )
+
+
 def test_a_few_lines() -> None:
-    texts = np.array([b"a", b"ab", b"a b", b"abab", b"z"])
-    overlaps = np.array([0, 0.1, 0.2, 0.3, 0], dtype=np.float32)
-    found = statistics(texts, overlaps, np.array([28, 53, 73, 87, 28], dtype=np.int32))
+    found = statistics(lines_of(["a", "ab", "a b", "abab", "z"], [0, 0.1, 0.2, 0.3, 0], [28, 53, 73, 87, 28]))
     assert (found["lines"], found["characters"]) == (5, 11)
     lengths, shares, columns = found["distributions"]
     quantiles = {"min": 1, "10%": 1, "median": 2, "90%": 3.6, "max": 4}
@@ -29,6 +43,6 @@ def test_a_few_lines() -> None:
 
 
 def test_lines_of_one_character_cover_nothing() -> None:
-    found = statistics(np.array([b"a", b"b"]), np.zeros(2, dtype=np.float32), np.array([28, 28], dtype=np.int32))
+    found = statistics(lines_of(["a", "b"], [0, 0], [28, 28]))
     assert found["distributions"][1] == {"of": "share of a glyph that the next one covers"}
     assert found["lines_by_length"] == [{"length": 1, "lines": 2}]

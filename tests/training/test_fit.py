@@ -26,12 +26,12 @@ from torchmetrics.text import CharErrorRate
 from emnist_lines.common.errors import UserError
 from emnist_lines.common.glyphs import Glyphs
 from emnist_lines.lines.dataset import Batch, BucketSampler, LinesDataset
+from emnist_lines.lines.line_file import path_of
 from emnist_lines.network import model_file
-from emnist_lines.synthesis import synthesize as synthesis
 from emnist_lines.synthesis.documents import Document
 from emnist_lines.training import fit as training
 from emnist_lines.training.lit_recognizer import LitRecognizer
-from tests.conftest import ROOT
+from tests.conftest import ROOT, made
 from tests.training_run import trained
 
 
@@ -39,8 +39,7 @@ from tests.training_run import trained
 def workspace(tmp_path_factory: pytest.TempPathFactory, lines: Path, small: Params) -> Path:
     """A folder in which `stages/train.py` runs on small data."""
     folder = tmp_path_factory.mktemp("workspace")
-    (folder / "data").mkdir()
-    shutil.copy(lines, folder / "data" / "lines.h5")
+    shutil.copytree(lines, folder / "data")
     write_params(folder, small)
     return folder
 
@@ -149,22 +148,26 @@ def test_lines_of_one_character_without_tokens_leave_nothing_to_find(
     synthesize = small.synthesize.replace(max_length=3, with_start_end_tokens=False)
     train = small.train.replace(max_epochs=1, batch_size=4, ctc_weight=ctc_weight, precision="32-true")
     values = small.replace(synthesize=synthesize, train=train)
-    synthesis.synthesize(glyphs, documents, synthesize, tmp_path / "lines.h5")
-    dataset = LinesDataset(tmp_path / "lines.h5", "train", step=8)
+    data = made(glyphs, documents, synthesize, tmp_path / "data")
+    dataset = LinesDataset(data, "train", step=8)
     batches = [piece.indices for piece in BucketSampler(dataset.widths, 4)]
     assert any((dataset.lengths[batch] == 1).all() for batch in batches)
-    trained(values, tmp_path / "lines.h5", tmp_path)
+    trained(values, data, tmp_path)
     row = json.loads((tmp_path / "live" / "metrics.json").read_text())["best"]
     assert all(math.isfinite(value) for value in row.values())
     assert row["val_loss"] > 0
 
 
-def test_a_missing_file_of_lines_is_one_sentence(tmp_path: Path, small: Params) -> None:
+def test_a_missing_file_of_data_is_one_sentence(tmp_path: Path, lines: Path, small: Params) -> None:
     write_params(tmp_path, small)
     process = start(tmp_path)
     output, _ = process.communicate(timeout=60)
     assert process.returncode == 1
-    assert output == "error: data/lines.h5 is missing; make it with `dvc repro --force synthesize`\n"
+    assert output == "error: data/glyphs.h5 is missing; make it with `dvc repro --force download`\n"
+    shutil.copytree(lines, tmp_path / "data")
+    path_of(tmp_path / "data", "val").unlink()
+    output, _ = start(tmp_path).communicate(timeout=60)
+    assert output == "error: data/lines/val.h5 is missing; make it with `dvc repro --force synthesize`\n"
 
 
 def test_a_damaged_checkpoint_is_one_sentence(lines: Path, small: Params, tmp_path: Path) -> None:
@@ -188,7 +191,8 @@ def test_the_saved_weights_are_those_of_the_best_validation(
 
     monkeypatch.setattr(LitRecognizer, "validation_step", watch)
     monkeypatch.setattr(CharErrorRate, "compute", lambda self: torch.tensor([0.5, 0.2, 0.9][max(seen)]))
-    out = trained(small, lines, tmp_path, "hash")
+    hashes = {"lines/train.h5": "hash"}
+    out = trained(small, lines, tmp_path, hashes)
     saved = load_file(out)
     assert all(torch.equal(saved[name], seen[1][name]) for name in saved)
     metrics = json.loads((tmp_path / "live" / "metrics.json").read_text())
@@ -198,7 +202,7 @@ def test_the_saved_weights_are_those_of_the_best_validation(
     assert card.architecture == small.model.architecture()
     assert (card.max_length, card.start_end_tokens, card.label_smoothing) == (10, True, small.train.label_smoothing)
     assert card.provenance["source"] == "drawn"
-    assert card.provenance["lines_sha256"] == "hash"
+    assert card.provenance["data_sha256"] == hashes
     assert card.provenance["train"]["max_epochs"] == 3
     assert not recognizer.network.training
 
@@ -256,11 +260,11 @@ def test_lines_that_the_ctc_loss_leaves_out_are_counted(
 ) -> None:
     """With strides of 24 columns and glyphs that nearly cover each other there are fewer windows than characters."""
     synthesize = small.synthesize.replace(min_overlap=0.8, max_overlap=0.8)
-    synthesis.synthesize(glyphs, documents, synthesize, tmp_path / "lines.h5")
+    data = made(glyphs, documents, synthesize, tmp_path / "data")
     model = small.model.replace(window_width=24, window_stride=24)
     values = small.replace(model=model, train=small.train.replace(max_epochs=1, curriculum=()))
-    trained(values, tmp_path / "lines.h5", tmp_path)
-    dataset = LinesDataset(tmp_path / "lines.h5", "train", step=8)
+    trained(values, data, tmp_path)
+    dataset = LinesDataset(data, "train", step=8)
     doubled = [sum(a == b for a, b in pairwise(text)) for text in dataset.texts]
     needed = np.array([len(text) + twice for text, twice in zip(dataset.texts, doubled, strict=True)])
     assert np.array_equal(dataset.ctc_windows, needed)

@@ -15,7 +15,6 @@ class MachineConfig(Section):
     num_nodes: int = Field(ge=1, description="machines")
     strategy: str = Field(description="how processes share the work: auto, ddp, or another that Lightning knows")
     workers: int = Field(ge=0, description="processes that load batches; 0: the training process itself")
-    synthesis_processes: int | None = Field(ge=1, description="processes that compose lines; null: one per core")
     compile: bool = Field(description="torch.compile the encoder")
     threads: int | None = Field(ge=1, description="CPU threads of torch; null: torch's own choice")
 

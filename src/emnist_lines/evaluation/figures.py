@@ -48,8 +48,7 @@ def prediction_figure(frame: pd.DataFrame, lines: LinesDataset, count: int) -> I
             text, prediction, each = (str(frame[name][row]) for name in ("text", "prediction", "confidences"))
             runs = [*mark(text, prediction, [float(p) for p in each.split()])]
             runs.append(Run(f"   {float(frame['confidence'][row]):.0%}", GREY))
-            image = lines.image(row)[:, : lines.widths[row]]
-            entries.append(Entry(image, [[Run(text, GREY)], runs], heading if number == 0 else ""))
+            entries.append(Entry(lines.image(row), [[Run(text, GREY)], runs], heading if number == 0 else ""))
     return stack(entries)
 
 

@@ -24,13 +24,13 @@ DECODINGS = {"ctc": "ctc_prediction", "beam": "beam_prediction"}
 
 
 def evaluate(
-    model: Path, lines: Path, split: str, config: EvaluateConfig, machine: MachineConfig
+    model: Path, data: Path, split: str, config: EvaluateConfig, machine: MachineConfig
 ) -> tuple[dict[str, Any], pd.DataFrame, LinesDataset]:
     """Read a split with a saved model: greedily, with its CTC head, and with a beam search on both.
 
     Args:
         model: the model file.
-        lines: the file of lines.
+        data: the folder of all data; see `LinesDataset`.
         split: train, val or test.
         config: how lines are read.
         machine: where.
@@ -42,9 +42,12 @@ def evaluate(
         FileError: a file is missing, damaged or of another format.
     """
     recognizer, card = model_file.load(model)
-    dataset = LinesDataset(lines, split, card.architecture.crop_step())
+    dataset = LinesDataset(data, split, card.architecture.crop_step())
     predictions, loss = predict(recognizer, dataset, config, machine)
     metrics: dict[str, Any] = {"source": dataset.source, **rates(predictions, "prediction", config), "loss": loss}
+    for name, rows in (("known_text", dataset.known), ("new_text", ~dataset.known)):
+        if rows.any():
+            metrics[name] = rates(predictions[rows], "prediction", config)
     metrics["calibration_error"] = round(calibration_error(align_all(predictions)), 5)
     for name, column in DECODINGS.items():
         if column in predictions:

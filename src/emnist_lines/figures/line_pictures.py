@@ -1,6 +1,6 @@
 """Pictures of lines of text, each above rows of printed text."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -34,18 +34,14 @@ class Entry:
     heading: str = ""
 
 
-def preview(images: NDArray[np.uint8], widths: NDArray[np.int32], texts: Sequence[str]) -> Image.Image:
-    """Lines (N, 28, W) uint8 of so many columns each, with the text of each below."""
-    return stack([Entry(_cut(i, w), [[Run(t, GREY)]]) for i, w, t in zip(images, widths, texts, strict=True)])
+def preview(images: Iterable[NDArray[np.uint8]], texts: Iterable[str]) -> Image.Image:
+    """Lines (28, width) uint8, with the text of each below."""
+    return stack([Entry(image, [[Run(text, GREY)]]) for image, text in zip(images, texts, strict=True)])
 
 
-def line(image: NDArray[np.uint8], width: int) -> Image.Image:
-    """One line (28, W) uint8 as written on paper, dark on light."""
-    return Image.fromarray(255 - _cut(image, width))
-
-
-def _cut(image: NDArray[np.uint8], width: int) -> NDArray[np.uint8]:
-    return image[:, : max(int(width), 1)]
+def line(image: NDArray[np.uint8]) -> Image.Image:
+    """One line (28, width) uint8 as written on paper, dark on light."""
+    return Image.fromarray(255 - image)
 
 
 def stack(entries: Sequence[Entry]) -> Image.Image:

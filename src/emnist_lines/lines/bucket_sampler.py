@@ -16,10 +16,12 @@ class MicroBatch(NamedTuple):
     Attributes:
         indices: where the lines stand in their split.
         batch: the indices of the whole batch, over all processes.
+        epoch: from 0; each sees other variations of the glyphs.
     """
 
     indices: list[int]
     batch: list[int]
+    epoch: int = 0
 
 
 class BucketSampler(Sampler[MicroBatch]):
@@ -74,12 +76,12 @@ class BucketSampler(Sampler[MicroBatch]):
         order = np.arange(count) if seed is None else np.random.default_rng([seed, epoch, 1]).permutation(count)
         self.batches: list[list[int]] = [batches[number] for number in order]
         self.micro_batches = min(micro_batches, *(len(batch) // world_size for batch in batches))
-        self.rank, self.world_size = rank, world_size
+        self.epoch, self.rank, self.world_size = epoch, rank, world_size
 
     def __iter__(self) -> Iterator[MicroBatch]:
         for batch in self.batches:
             for part in np.array_split(batch[self.rank :: self.world_size], self.micro_batches):
-                yield MicroBatch(part.tolist(), batch)
+                yield MicroBatch(part.tolist(), batch, self.epoch)
 
     def __len__(self) -> int:
         return len(self.batches) * self.micro_batches

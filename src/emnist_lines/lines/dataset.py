@@ -1,7 +1,4 @@
-"""A split of a file of lines as a torch dataset. An item is a micro-batch of lines of similar width.
-
-Images are memory-mapped, so a split may be larger than memory, and only the columns that a batch needs are read.
-"""
+"""A split of the lines as a torch dataset. An item is a micro-batch of lines of similar width, rendered on request."""
 
 from pathlib import Path
 from typing import NamedTuple
@@ -13,9 +10,17 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
 from emnist_lines.common.alphabet import PAD
+from emnist_lines.common.errors import FileError
+from emnist_lines.common.glyphs import read_glyphs
 from emnist_lines.lines.bucket_sampler import BucketSampler, MicroBatch
+from emnist_lines.lines.config import VariationConfig
 from emnist_lines.lines.crop import crop_width
-from emnist_lines.lines.line_file import read_lines
+from emnist_lines.lines.line_file import path_of, read_lines
+from emnist_lines.lines.render import render
+from emnist_lines.lines.variation import sample_amounts
+
+VARIATION_STREAM = 1
+"""Tells the random numbers of variation from others that have the same seed."""
 
 
 class Batch(NamedTuple):
@@ -39,33 +44,50 @@ class Batch(NamedTuple):
 
 
 class LinesDataset(Dataset[Batch]):
-    """One split of a file of lines.
+    """One split of the lines.
 
     Attributes:
         tokens: (N, max_length) uint8.
         widths: (N,) int32, columns that each line's text takes.
         texts: what is written.
+        known: (N,) bool, whether the text stands, word for word, in the documents of the train lines.
+        columns: of a whole image.
         lengths: (N,) int64, characters of each line.
         targets: (N,) int64, tokens of each line that a decoder has to find.
         ctc_windows: (N,) int64, windows that a CTC head needs: one per character, and a blank between equal ones.
         source: where the glyphs come from.
     """
 
-    def __init__(self, path: Path, split: str, step: int | None) -> None:
+    def __init__(
+        self,
+        data: Path,
+        split: str,
+        step: int | None = None,
+        variation: VariationConfig | None = None,
+        seed: int = 0,
+    ) -> None:
         """
         Args:
-            path: the HDF5 file.
+            data: the folder of `glyphs.h5` and of `lines/`.
             split: train, val or test.
             step: images are cropped to a multiple of this many columns; None: not at all.
+            variation: how much the glyphs of batches vary; None: not at all.
+            seed: of the variation.
 
         Raises:
-            FileError: the file is missing, damaged or of another alphabet.
+            FileError: a file is missing, damaged or of another format or alphabet.
         """
-        lines = read_lines(path, split)
-        self.tokens, self.widths, self.texts = lines.tokens, lines.widths, lines.texts
-        self.pixels, self.source = lines.pixels, lines.source
-        self.columns = self.pixels.shape[2]
+        path = path_of(Path(data), split)
+        self.lines, self.source = read_lines(path)
+        self.glyphs = read_glyphs(Path(data) / "glyphs.h5").images
+        if self.lines.glyphs.max(initial=-1) >= len(self.glyphs):
+            raise FileError(path, "belongs to other glyphs")
+        self.tokens, self.widths, self.known = self.lines.tokens, self.lines.widths, self.lines.known
+        self.texts: list[str] = [text.decode() for text in self.lines.texts.tolist()]
+        self.columns = self.lines.columns
         self.step = step or self.columns
+        self.variation = variation if variation is not None and variation.any else None
+        self.seed = seed
         self.max_length = self.tokens.shape[1]
         self.lengths = (self.tokens > PAD).sum(axis=1)
         self.targets = np.maximum((self.tokens != PAD).sum(axis=1) - 1, 0)
@@ -73,8 +95,8 @@ class LinesDataset(Dataset[Batch]):
         self.ctc_windows = self.lengths + repeated.sum(axis=1)
 
     def image(self, index: int) -> NDArray[np.uint8]:
-        """(28, W) uint8 of one line, with the paper behind the text."""
-        return self.pixels.map[index]
+        """(28, width) uint8, white ink on black: one line as it is, its glyphs not varied."""
+        return render(self.lines, self.glyphs, np.array([index]), int(self.widths[index]))[0]
 
     def __len__(self) -> int:
         return len(self.tokens)
@@ -82,16 +104,29 @@ class LinesDataset(Dataset[Batch]):
     def __getitem__(self, micro_batch: MicroBatch) -> Batch:
         chosen = np.asarray(micro_batch.indices)
         crop = crop_width(int(self.widths[chosen].max()), self.columns, self.step)
+        images = render(self.lines, self.glyphs, chosen, crop, self._amounts(chosen, micro_batch.epoch))
         tokens = self.tokens[chosen]
         tokens = tokens[:, : max(2, int((tokens != PAD).sum(axis=1).max()))]  # without <S> and <E> there may be but one
         return Batch(
-            torch.from_numpy(np.stack([self.image(index)[:, :crop] for index in chosen])),
+            torch.from_numpy(images),
             torch.from_numpy(tokens.astype(np.int64)),
             torch.from_numpy(self.widths[chosen].astype(np.int64)),
             torch.from_numpy(chosen.astype(np.int64)),
             float(self.targets[chosen].sum() / max(1, self.targets[micro_batch.batch].sum())),
             len(micro_batch.indices) / len(micro_batch.batch),
         )
+
+    def _amounts(self, chosen: NDArray[np.int64], epoch: int) -> NDArray[np.float32] | None:
+        """By how much each character of these lines varies: the same in any batch, process and run."""
+        if self.variation is None:
+            return None
+        counts = self.lines.starts[chosen + 1] - self.lines.starts[chosen]
+        streams = ([self.seed, epoch, line, VARIATION_STREAM] for line in chosen.tolist())
+        amounts = (
+            sample_amounts((count,), self.variation, np.random.default_rng(stream))
+            for count, stream in zip(counts.tolist(), streams, strict=True)
+        )
+        return np.concatenate(list(amounts))
 
 
 def data_loader(

@@ -1,9 +1,8 @@
-"""The HDF5 file of lines."""
+"""Lines as recipes (which glyph stands where), and the HDF5 file that holds those of a split."""
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import Any
 
 import h5py
 import numpy as np
@@ -11,64 +10,102 @@ from numpy.typing import NDArray
 
 from emnist_lines.common.alphabet import SYMBOLS
 from emnist_lines.common.errors import FileError, reading
+from emnist_lines.common.files import atomic_write
 from emnist_lines.lines.crop import HEIGHT
 
-
-@dataclass
-class Pixels:
-    """Images in an HDF5 file. Each process that reads them maps them into its memory."""
-
-    path: Path
-    offset: int
-    shape: tuple[int, int, int]
-    _map: NDArray[np.uint8] | None = None
-
-    def __getstate__(self) -> dict[str, Any]:
-        return {**self.__dict__, "_map": None}
-
-    @property
-    def map(self) -> NDArray[np.uint8]:
-        """(N, 28, W) uint8."""
-        if self._map is None:
-            self._map = np.memmap(self.path, np.uint8, "r", self.offset, self.shape)
-        return self._map
+SPLITS = ("train", "val", "test")
+NO_GLYPH = -1
+"""In place of a glyph's index: a space, which leaves no ink."""
 
 
 @dataclass(frozen=True)
 class Lines:
-    """The lines of a split.
+    """Lines, not yet rendered. Characters of all lines stand one after the other, C in all.
 
     Attributes:
+        texts: (N,) UTF-8 bytes, what is written.
         tokens: (N, max_length) uint8, see `alphabet.frame`.
         widths: (N,) int32, columns that each line's text takes.
-        texts: what is written.
-        pixels: the images.
-        source: where the glyphs come from.
+        overlaps: (N,) float32, mean share of a glyph that its successor covers; 0 for a single character.
+        known: (N,) bool, whether the text stands, word for word, in the documents of the train lines.
+        starts: (N + 1,) int64, where each line's characters begin, and where the last one's end.
+        glyphs: (C,) int32, each character's index into the glyph file; NO_GLYPH for a space.
+        boxes: (C, 4) int16, where its 28 × 28 pixels go: left, top, width, height, in columns and rows of the line.
     """
 
+    texts: NDArray[np.bytes_]
     tokens: NDArray[np.uint8]
     widths: NDArray[np.int32]
-    texts: list[str]
-    pixels: Pixels
-    source: str
+    overlaps: NDArray[np.float32]
+    known: NDArray[np.bool_]
+    starts: NDArray[np.int64]
+    glyphs: NDArray[np.int32]
+    boxes: NDArray[np.int16]
+
+    @property
+    def columns(self) -> int:
+        """Of a whole image: as many as the longest line without overlaps takes."""
+        return HEIGHT * self.tokens.shape[1]
 
 
-def read_lines(path: Path, split: str) -> Lines:
-    """The lines of one split in the file at `path`; images are mapped, not read.
+def path_of(data: Path, split: str) -> Path:
+    """The file of a split's lines in the folder of all data."""
+    return data / "lines" / f"{split}.h5"
+
+
+def write_lines(lines: Lines, source: str, path: Path) -> None:
+    """Write `path`, the same bytes for the same lines.
+
+    Args:
+        lines: of one split.
+        source: where their glyphs come from.
+        path: the file.
+    """
+    with atomic_write(path) as part, h5py.File(part, "w") as file:
+        file.attrs["alphabet"] = json.dumps(SYMBOLS)
+        file.attrs["source"] = source
+        for field in fields(lines):
+            file.create_dataset(field.name, data=getattr(lines, field.name), compression="gzip", shuffle=True)
+
+
+def read_lines(path: Path) -> tuple[Lines, str]:
+    """The lines in the file at `path`, and where their glyphs come from.
 
     Raises:
-        FileError: the file is missing, damaged or of another alphabet.
+        FileError: the file is missing, damaged or of another format or alphabet.
     """
-    with reading(path, f"{split} lines"), h5py.File(path, "r") as file:
+    with reading(path, "lines"), h5py.File(path, "r") as file:
         alphabet, source = json.loads(file.attrs["alphabet"]), str(file.attrs["source"])
-        group = file[split]
-        tokens, widths = group["tokens"][:], group["widths"][:]
-        texts = [text.decode() for text in group["texts"][:].tolist()]
-        images = group["images"]
-        offset, shape, kind = images.id.get_offset(), images.shape, images.dtype
-        bytes_needed = offset + int(np.prod(shape))
-        fits = len(shape) == 3 and shape[:2] == (len(tokens), HEIGHT) and kind == np.uint8
-        fits = fits and tuple(alphabet) == SYMBOLS and path.stat().st_size >= bytes_needed
+        lines = Lines(**{field.name: file[field.name][:] for field in fields(Lines)})
+        b"".join(lines.texts.tolist()).decode()  # so that nobody stumbles later
+        fits = tuple(alphabet) == SYMBOLS and _fits(lines)
     if not fits:
         raise FileError(path, "holds lines of another format")
-    return Lines(tokens, widths, texts, Pixels(path, offset, shape), source)
+    return lines, source
+
+
+def _fits(lines: Lines) -> bool:
+    """Whether shapes, types and places belong together."""
+    count, characters = len(lines.tokens), len(lines.glyphs)
+    shapes = {
+        "texts": ((count,), "S"),
+        "tokens": ((count, lines.tokens.shape[-1]), "u1"),
+        "widths": ((count,), "<i4"),
+        "overlaps": ((count,), "<f4"),
+        "known": ((count,), "?"),
+        "starts": ((count + 1,), "<i8"),
+        "glyphs": ((characters,), "<i4"),
+        "boxes": ((characters, 4), "<i2"),
+    }
+    for name, (shape, kind) in shapes.items():
+        values = getattr(lines, name)
+        if values.shape != shape or (values.dtype.kind != "S" if kind == "S" else values.dtype != np.dtype(kind)):
+            return False
+    places_fit = lines.starts[0] == 0 and lines.starts[-1] == characters and bool((np.diff(lines.starts) >= 0).all())
+    return bool(
+        places_fit
+        and (lines.tokens < len(SYMBOLS)).all()
+        and ((lines.widths > 0) & (lines.widths <= lines.columns)).all()
+        and (lines.glyphs >= NO_GLYPH).all()
+        and (lines.boxes[:, 2:] > 0).all()
+    )

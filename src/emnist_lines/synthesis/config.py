@@ -27,20 +27,6 @@ class SplitFractions(Section):
         return self
 
 
-class VariationConfig(Section):
-    """How far each glyph of a train line may be bent. 0 everywhere: glyphs as they are."""
-
-    shift: float = Field(ge=0, le=8, description="pixels that the whole glyph moves by, at most")
-    stretch: float = Field(ge=0, le=8, description="pixels at the edge, for each of stretch, slant and rotation")
-    bend: float = Field(ge=0, le=8, description="pixels of the longest of 13 waves per axis")
-    pen: float = Field(ge=0, le=1, description="pixels that a stroke widens or narrows by on each side")
-
-    @property
-    def any(self) -> bool:
-        """Whether glyphs vary at all."""
-        return max(self.shift, self.stretch, self.bend, self.pen) > 0
-
-
 class SynthesizeConfig(Section):
     """How lines are composed."""
 
@@ -54,7 +40,6 @@ class SynthesizeConfig(Section):
     overlap_varies_within_line: bool = Field(description="sample the share for each pair of neighbours, not per line")
     with_start_end_tokens: bool = Field(description="put <S> and <E> around a text")
     fresh_glyph_per_character: bool = Field(description="another glyph for each occurrence of a character in a line")
-    train_variation: VariationConfig = Field(description="how the glyphs of train lines vary")
     split_fractions: SplitFractions = Field(description="of each class's glyphs, and of the documents")
     shared_as_in_lab: bool = Field(description="train and val share their glyphs, and all splits their text")
 

@@ -6,10 +6,9 @@ from numpy.typing import NDArray
 from emnist_lines.common.alphabet import CLASSES
 from emnist_lines.common.errors import UserError
 from emnist_lines.common.glyphs import Glyphs
+from emnist_lines.lines.line_file import SPLITS
 from emnist_lines.synthesis.config import SplitFractions
 from emnist_lines.synthesis.documents import Document
-
-SPLITS = ("train", "val", "test")
 
 
 def split_sizes(total: int, fractions: SplitFractions) -> tuple[int, int, int]:
@@ -20,8 +19,8 @@ def split_sizes(total: int, fractions: SplitFractions) -> tuple[int, int, int]:
     return total - val - test, val, test
 
 
-def split_glyphs(glyphs: Glyphs, fractions: SplitFractions, rng: np.random.Generator) -> dict[str, Glyphs]:
-    """Disjoint glyphs for each split, stratified by class. Glyphs of the same pixels stay together.
+def split_glyphs(glyphs: Glyphs, fractions: SplitFractions, rng: np.random.Generator) -> dict[str, NDArray[np.int64]]:
+    """Disjoint glyphs for each split, as ascending indices, stratified by class. Equal ones stay together.
 
     Raises:
         UserError: a class has too few glyphs for every split to get one.
@@ -43,7 +42,7 @@ def split_glyphs(glyphs: Glyphs, fractions: SplitFractions, rng: np.random.Gener
         chosen["train"].append(members[rank < train])
         chosen["val"].append(members[(rank >= train) & (rank < train + val)])
         chosen["test"].append(members[rank >= train + val])
-    return {name: _some(glyphs, np.concatenate(parts)) for name, parts in chosen.items()}
+    return {name: np.concatenate(parts) for name, parts in chosen.items()}
 
 
 def split_documents(
@@ -54,13 +53,3 @@ def split_documents(
     _, val, test = split_sizes(len(documents), fractions)
     parts = {"val": order[:val], "test": order[val : val + test], "train": order[val + test :]}
     return {name: [documents[index] for index in sorted(parts[name])] for name in SPLITS}
-
-
-def joined(one: Glyphs, other: Glyphs) -> Glyphs:
-    """The glyphs of two splits of the same source."""
-    images, labels = np.concatenate([one.images, other.images]), np.concatenate([one.labels, other.labels])
-    return Glyphs.in_order(images, labels, one.source, one.parts)
-
-
-def _some(glyphs: Glyphs, index: NDArray[np.int64]) -> Glyphs:
-    return Glyphs(glyphs.images[index], glyphs.labels[index], glyphs.source, glyphs.parts)

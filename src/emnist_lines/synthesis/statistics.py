@@ -6,26 +6,21 @@ import numpy as np
 from numpy.typing import NDArray
 
 from emnist_lines.common.alphabet import CLASSES
+from emnist_lines.lines.line_file import Lines
 
 
-def statistics(texts: NDArray[np.bytes_], overlaps: NDArray[np.float32], widths: NDArray[np.int32]) -> dict[str, Any]:
-    """Counts and distributions. What is no headline is a list, which `dvc metrics` leaves out.
-
-    Args:
-        texts: (N,) UTF-8 bytes.
-        overlaps: (N,) float32, mean share of a glyph that the next one covers.
-        widths: (N,) int32, columns.
-    """
-    lengths = np.char.str_len(texts)
-    characters = np.frombuffer(b"".join(texts.tolist()), dtype=np.uint8)
+def statistics(lines: Lines) -> dict[str, Any]:
+    """Counts and distributions. What is no headline is a list, which `dvc metrics` leaves out."""
+    lengths = np.diff(lines.starts)
+    characters = np.frombuffer(b"".join(lines.texts.tolist()), dtype=np.uint8)
     counts = np.bincount(characters, minlength=128)
     return {
-        "lines": len(texts),
+        "lines": len(lengths),
         "characters": int(lengths.sum()),
         "distributions": [
             _distribution("characters of a line", lengths),
-            _distribution("share of a glyph that the next one covers", overlaps[lengths > 1]),
-            _distribution("columns of a line", widths),
+            _distribution("share of a glyph that the next one covers", lines.overlaps[lengths > 1]),
+            _distribution("columns of a line", lines.widths),
         ],
         "lines_by_length": [
             {"length": length, "lines": count} for length, count in enumerate(np.bincount(lengths).tolist()) if length

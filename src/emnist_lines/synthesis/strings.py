@@ -58,3 +58,9 @@ class StringSampler:
         pick = rng.integers(len(self.first), size=count)
         words = np.floor(rng.random(count) * self.choices[pick]).astype(np.int64)
         return self.starts[pick], self.ends[self.first[pick] + words] - self.starts[pick]
+
+    def starts_of(self, length: int) -> NDArray[np.int64]:
+        """Where in `classes` strings of whole words of this length begin, in ascending order."""
+        last = np.searchsorted(self.ends, self.starts + length)  # the word that would end there
+        there = self.ends[np.minimum(last, len(self.ends) - 1)] == self.starts + length
+        return self.starts[there & (last < self.first + self.choices)]

@@ -5,6 +5,7 @@ from typing import Annotated, Literal
 from pydantic import Field, ValidationInfo, field_validator
 
 from emnist_lines.common.config import Section, Seed, Share
+from emnist_lines.lines.config import VariationConfig
 
 
 class TrainConfig(Section):
@@ -28,6 +29,7 @@ class TrainConfig(Section):
     curriculum: Annotated[tuple[Annotated[int, Field(ge=1)], ...], Field(strict=False)] = Field(
         description="longest text, in characters, of the first epochs, one entry each"
     )
+    variation: VariationConfig = Field(description="how the glyphs of train lines vary, anew in each epoch")
     precision: Literal["auto", "32-true", "16-mixed", "bf16-mixed"] = Field(description="numbers to train in")
     validate_every: int = Field(ge=1, description="epochs from one validation to the next")
     early_stopping_patience: int | None = Field(ge=1, description="validations without a better CER; null: no limit")

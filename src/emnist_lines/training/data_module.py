@@ -15,23 +15,23 @@ class LinesDataModule(pl.LightningDataModule):
     """Batches for training and validation."""
 
     def __init__(
-        self, path: Path, model: ModelConfig, config: TrainConfig, workers: int = 0, pin_memory: bool = False
+        self, data: Path, model: ModelConfig, config: TrainConfig, workers: int = 0, pin_memory: bool = False
     ) -> None:
         """
         Args:
-            path: the file of lines.
+            data: the folder of all data; see `LinesDataset`.
             model: whether lines may be cropped.
             config: how lines are batched.
             workers: processes that load batches; 0: none but this one.
             pin_memory: whether batches lie where a GPU fetches them fastest.
 
         Raises:
-            FileError: the file is missing, damaged or of another alphabet.
+            FileError: a file is missing, damaged or of another format or alphabet.
         """
         super().__init__()
         self.config, self.workers, self.pin_memory = config, workers, pin_memory
-        self.train = LinesDataset(path, "train", model.crop_step(config.bucket_width))
-        self.val = LinesDataset(path, "val", model.crop_step())
+        self.train = LinesDataset(data, "train", model.crop_step(config.bucket_width), config.variation, config.seed)
+        self.val = LinesDataset(data, "val", model.crop_step())
 
     def train_sampler(self, epoch: int, rank: int = 0, world_size: int = 1) -> BucketSampler:
         """The batches of one epoch, of texts as short as the curriculum asks. The last epoch has no such limit."""

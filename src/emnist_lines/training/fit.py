@@ -1,4 +1,4 @@
-"""Train a recognizer on a file of lines, with Lightning."""
+"""Train a recognizer on lines, with Lightning."""
 
 import pickle
 from pathlib import Path
@@ -15,6 +15,7 @@ from emnist_lines.common.alphabet import START
 from emnist_lines.common.console import on_terminal
 from emnist_lines.common.errors import DAMAGED, Terminated, UserError, one_line, reading
 from emnist_lines.common.machine import MachineConfig
+from emnist_lines.lines.dataset import LinesDataset
 from emnist_lines.network import model_file
 from emnist_lines.network.config import ModelConfig
 from emnist_lines.network.model_file import ModelCard
@@ -65,8 +66,8 @@ def fit(
     model: ModelConfig,
     config: TrainConfig,
     machine: MachineConfig,
-    lines: Path,
-    lines_sha256: str,
+    data: Path,
+    data_sha256: dict[str, str],
     checkpoints: Path,
     live: Path,
     out: Path,
@@ -77,8 +78,8 @@ def fit(
         model: the network.
         config: how it is trained.
         machine: where.
-        lines: the file of lines.
-        lines_sha256: its hash, for the model file's provenance.
+        data: the folder of all data; see `LinesDataset`.
+        data_sha256: the hash of each of its files, for the model file's provenance.
         checkpoints: folder of this run's checkpoints. If there is one of the last epoch, training continues from it.
         live: folder for DVCLive's metrics.
         out: the model file to write.
@@ -87,16 +88,16 @@ def fit(
         Whether this is the process that wrote.
 
     Raises:
-        UserError: the file of lines is missing, damaged or of another alphabet; a checkpoint is damaged; the loss is
+        UserError: a file of data is missing, damaged or of another alphabet; a checkpoint is damaged; the loss is
             not finite; the machine is not as `machine` says.
     """
     pl.seed_everything(config.seed, verbose=False)
-    data = LinesDataModule(lines, model, config, machine.workers, on_gpu(machine))
-    lit = LitRecognizer(model, config, data.train.max_length, sum(data.steps()))
+    lines = LinesDataModule(data, model, config, machine.workers, on_gpu(machine))
+    lit = LitRecognizer(model, config, lines.train.max_length, sum(lines.steps()))
     if machine.compile:
         compile_encoder(lit)
     if config.ctc_weight > 0:
-        _tell_of_narrow_lines(data, lit)
+        _tell_of_narrow_lines(lines.train, lit)
     options: dict[str, Any] = {"dirpath": checkpoints, "save_top_k": 1, "enable_version_counter": False}
     best = ModelCheckpoint(filename="best", monitor="val_cer", save_on_train_epoch_end=False, **options)
     last = ModelCheckpoint(filename="last", save_on_train_epoch_end=True, **options)
@@ -132,20 +133,20 @@ def fit(
         where = f"{trainer.strategy.root_device}, {trainer.world_size} process{'es' * (trainer.world_size > 1)}"
         print(f"training on {where}, precision {trainer.precision}", flush=True)
     try:
-        trainer.fit(lit, data, ckpt_path=resume, weights_only=True)
+        trainer.fit(lit, lines, ckpt_path=resume, weights_only=True)
     except SIGTERMException:  # Lightning's own exit code would be 0
         raise Terminated("training was asked to end (SIGTERM); start it again to continue it") from None
     if trainer.is_global_zero:
-        history.finish(data.train.source, trainer.precision)
+        history.finish(lines.train.source, trainer.precision)
         weights = _read_checkpoint(checkpoints / "best.ckpt", ("state_dict",))["state_dict"]
         provenance = {
             "model": model.model_dump(),
             "train": config.model_dump(),
-            "source": data.train.source,
-            "lines_sha256": lines_sha256,
+            "source": lines.train.source,
+            "data_sha256": data_sha256,
         }
-        with_tokens = bool((data.train.tokens[:, 0] == START).all())
-        card = ModelCard(model.architecture(), data.train.max_length, with_tokens, config.label_smoothing, provenance)
+        with_tokens = bool((lines.train.tokens[:, 0] == START).all())
+        card = ModelCard(model.architecture(), lines.train.max_length, with_tokens, config.label_smoothing, provenance)
         model_file.save(out, weights, card)
     if torch.distributed.is_initialized():
         torch.distributed.barrier()  # nobody leaves before the model is written
@@ -190,13 +191,13 @@ def compile_encoder(lit: LitRecognizer) -> None:
     lit.model.line_cnn.scan = torch.compile(lit.model.line_cnn.scan, dynamic=False)  # type: ignore[method-assign]
 
 
-def _tell_of_narrow_lines(data: LinesDataModule, lit: LitRecognizer) -> None:
+def _tell_of_narrow_lines(train: LinesDataset, lit: LitRecognizer) -> None:
     """Print how many lines have fewer windows than the CTC loss needs; it counts 0 for them."""
-    windows = lit.model.line_cnn.valid_windows(torch.from_numpy(data.train.widths))
-    narrow = int((windows.numpy() < data.train.ctc_windows).sum())
+    windows = lit.model.line_cnn.valid_windows(torch.from_numpy(train.widths))
+    narrow = int((windows.numpy() < train.ctc_windows).sum())
     if narrow:
         print(
-            f"{narrow} of {len(data.train)} train lines have fewer windows than their text needs, so that the CTC loss "
+            f"{narrow} of {len(train)} train lines have fewer windows than their text needs, so that the CTC loss "
             "leaves them out; a smaller model.window_stride or synthesize.max_overlap gives them more",
             flush=True,
         )

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from emnist_lines.common.glyphs import SIZE
-from emnist_lines.synthesis.config import VariationConfig
+from emnist_lines.lines.config import VariationConfig
 
 AREA = SIZE * SIZE
 UNIT = 64

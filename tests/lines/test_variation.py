@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from emnist_lines.common.glyphs import Glyphs
-from emnist_lines.synthesis import variation
-from emnist_lines.synthesis.config import VariationConfig
+from emnist_lines.lines import variation
+from emnist_lines.lines.config import VariationConfig
 
 MOST = VariationConfig(shift=1.0, stretch=2.5, bend=1.0, pen=0.5)
 
