@@ -10,13 +10,12 @@ from itertools import pairwise, zip_longest
 from pathlib import Path
 from typing import Any
 
-import h5py
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
 from benchmarks import classifier
-from benchmarks.material import LINES, material, require
+from benchmarks.material import TEST, material, require
 from benchmarks.parameters import load_all
 from benchmarks.tables import markdown, write
 from emnist_lines.common.alphabet import CLASSES
@@ -105,10 +104,10 @@ def line_figures(frame: pd.DataFrame, overlaps: NDArray[np.float32]) -> dict[str
 
 def single_glyphs() -> dict[str, Any]:
     """How many characters of the test lines the classifier recognizes on their own."""
-    values = load_all().synthesize
-    composers = synthesis.composers(*material(), values)
-    table = classifier.confusions(composers["train"], composers["test"], values.train_variation)
-    written = Counter("".join(read_lines(LINES, "test").texts))
+    values, (glyphs, documents) = load_all(), material()
+    composers = synthesis.composers(glyphs, documents, values.synthesize)
+    table = classifier.confusions(glyphs.images, composers["train"], composers["test"], values.train.variation)
+    written = Counter(b"".join(read_lines(TEST)[0].texts.tolist()).decode())
     counts = np.array([written[c] for c in CLASSES])
     shares = counts / counts.sum()
     accuracy = []
@@ -181,11 +180,9 @@ def _groups(title: str, of: str, rows: list[dict[str, Any]]) -> str:
 
 
 def main() -> None:
-    require(PREDICTIONS, LINES)
+    require(PREDICTIONS, TEST)
     frame = pd.read_csv(PREDICTIONS, keep_default_na=False)
-    with h5py.File(LINES) as file:
-        overlaps = file["test/overlaps"][:]
-    figures = {**line_figures(frame, overlaps), "single": single_glyphs()}
+    figures = {**line_figures(frame, read_lines(TEST)[0].overlaps), "single": single_glyphs()}
     write(figures, FIGURES, page(figures), PAGE)
 
 

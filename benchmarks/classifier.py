@@ -1,6 +1,6 @@
 """A classifier of single glyphs: what can be told without the characters around.
 
-A small CNN learns the train glyphs, sampled as often as the text needs each class and varied as in the lines; the test
+A small CNN learns the train glyphs, sampled as often as the text needs each class and varied as in training; the test
 glyphs' accuracy, weighted by the classes' frequency in the test lines, is how many of their characters can be told on
 their own.
 """
@@ -18,9 +18,9 @@ from torch.utils.data import DataLoader, Dataset, default_collate
 
 from emnist_lines.common.alphabet import CLASSES
 from emnist_lines.common.glyphs import SIZE
-from emnist_lines.synthesis import variation
+from emnist_lines.lines import variation
+from emnist_lines.lines.config import VariationConfig
 from emnist_lines.synthesis.composer import Composer
-from emnist_lines.synthesis.config import VariationConfig
 
 BATCH = 128
 EPOCH = 80_000
@@ -30,7 +30,7 @@ RATE = 2e-3
 
 
 class Classifier(pl.LightningModule):
-    """(B, 784) uint8 glyphs → (B, 62) logits."""
+    """(B, 784) or (B, 28, 28) uint8 glyphs → (B, 62) logits."""
 
     def __init__(self, steps: int) -> None:
         super().__init__()
@@ -68,6 +68,7 @@ class Classifier(pl.LightningModule):
 class SampledGlyphs(Dataset[tuple[Tensor, Tensor]]):
     """Train glyphs (784,) uint8 and labels, sampled anew each time: classes as often as in the text, glyphs varied."""
 
+    glyphs: NDArray[np.uint8]
     composer: Composer
     varied: VariationConfig
     rng: np.random.Generator
@@ -81,8 +82,8 @@ class SampledGlyphs(Dataset[tuple[Tensor, Tensor]]):
     def __getitems__(self, indices: list[int]) -> list[tuple[Tensor, Tensor]]:
         labels = self.rng.choice(len(CLASSES), len(indices), p=self.shares)
         within = (self.rng.random(len(labels)) * self.composer.counts[labels]).astype(np.int64)
-        chosen = self.composer.offsets[labels] + within
-        ink = variation.vary(self.composer.ink[chosen], variation.sample_amounts((len(labels),), self.varied, self.rng))
+        ink = self.glyphs[self.composer.index[self.composer.offsets[labels] + within]].reshape(-1, variation.AREA)
+        ink = variation.vary(ink, variation.sample_amounts((len(labels),), self.varied, self.rng))
         return list(zip(torch.from_numpy(ink), torch.from_numpy(labels), strict=True))
 
 
@@ -92,14 +93,25 @@ def frequencies(classes: NDArray[np.uint8]) -> NDArray[np.float64]:
     return counts / counts.sum()
 
 
-def confusions(train: Composer, test: Composer, varied: VariationConfig) -> NDArray[np.float64]:
-    """(62, 62): for each class of test glyphs, the share that is taken for each class."""
+def confusions(
+    glyphs: NDArray[np.uint8], train: Composer, test: Composer, varied: VariationConfig
+) -> NDArray[np.float64]:
+    """(62, 62): for each class of test glyphs, the share that is taken for each class.
+
+    Args:
+        glyphs: (G, 28, 28) uint8, all of the glyph file.
+        train: which of them are learned, and how often the text needs each class.
+        test: which of them are told.
+        varied: how far those of train are bent.
+    """
     pl.seed_everything(0, verbose=False)
-    batches = DataLoader(SampledGlyphs(train, varied, np.random.default_rng(0)), BATCH, collate_fn=default_collate)
+    sampled = SampledGlyphs(glyphs, train, varied, np.random.default_rng(0))
+    batches = DataLoader(sampled, BATCH, collate_fn=default_collate)
     learner = Classifier(EPOCHS * len(batches))
     trainer = pl.Trainer(max_epochs=EPOCHS, logger=False, enable_checkpointing=False, precision="bf16-mixed")
     trainer.fit(learner, batches)
-    found = trainer.predict(learner, DataLoader(torch.from_numpy(test.ink[:-1]), 1000))  # type: ignore[arg-type]
+    told = torch.from_numpy(glyphs[test.index[:-1]])  # the last one stands for the space
+    found = trainer.predict(learner, DataLoader(told, 1000))  # type: ignore[arg-type]
     predicted = torch.cat([batch for batch in found or [] if isinstance(batch, torch.Tensor)])
     labels = np.repeat(np.arange(len(CLASSES)), test.counts[:-1])
     table = np.zeros((len(CLASSES), len(CLASSES)))

@@ -13,16 +13,15 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import h5py
 import numpy as np
 
-from benchmarks.material import CORPUS, GLYPHS, LINES, MODEL, UNVARIED, material, require
+from benchmarks.material import CORPUS, DATA, GLYPHS, MODEL, TEST, UNVARIED, material, require, with_glyphs
 from benchmarks.parameters import Params, load_all
 from benchmarks.tables import markdown, write
 from emnist_lines.common.errors import UserError, run
-from emnist_lines.common.files import sha256
 from emnist_lines.evaluation.predict import evaluate
 from emnist_lines.lines.dataset import LinesDataset
+from emnist_lines.lines.line_file import path_of, read_lines, write_lines
 from emnist_lines.synthesis import synthesize as synthesis
 from emnist_lines.training.fit import fit
 
@@ -30,7 +29,7 @@ FOLDER = Path(__file__).parent
 EPOCHS, MORE_EPOCHS, EPOCH_LINES = 5, 10, 10_000
 STEPS = 31
 """Tokens that a network without `<E>` always writes."""
-AS_THEY_ARE = {"synthesize.train_variation": UNVARIED}
+AS_THEY_ARE = {"train.variation": UNVARIED}
 SAME_LINES = {"synthesize.num_train": EPOCH_LINES, "train.lines_per_epoch": None}
 LAB_TRAINING = {"train.optimizer": "adam", "train.weight_decay": 0, "train.schedule": "constant"}
 LAB: dict[str, Any] = {
@@ -131,18 +130,17 @@ def values_of(row: Row) -> Params:
 
 def measure(row: Row, folder: Path) -> dict[str, Any]:
     """Compose the row's lines, train on them, evaluate on the default test lines."""
-    values = values_of(row)
-    lines, model, live = folder / "lines.h5", folder / "model.safetensors", folder / "live"
-    synthesis.synthesize(*material(), values.synthesize, lines, processes=2)
-    hashed, checkpoints = sha256(lines), folder / "checkpoints"
-    fit(values.model, values.train, values.machine, lines, hashed, checkpoints, live, model)
-    figures, _, _ = evaluate(model, LINES, "test", values.evaluate, values.machine)
+    values, data = values_of(row), with_glyphs(folder / "data")
+    model, live = folder / "model.safetensors", folder / "live"
+    synthesis.synthesize(*material(), values.synthesize, data)
+    fit(values.model, values.train, values.machine, data, {}, folder / "checkpoints", live, model)
+    figures, _, _ = evaluate(model, DATA, "test", values.evaluate, values.machine)
     history = json.loads((live / "metrics.json").read_text(encoding="utf-8"))
     found = {"minutes": round(history["best"]["minutes"], 1), **_short(figures)}
     if "ctc" in figures:
         found["ctc"] = _short(figures["ctc"])
     if row.own_lines:
-        own, _, _ = evaluate(model, lines, "val", values.evaluate, values.machine)
+        own, _, _ = evaluate(model, data, "val", values.evaluate, values.machine)
         found["own_val"] = {"cer_per_line": own["cer_per_line"]}
     return found
 
@@ -152,17 +150,14 @@ def measure_released(folder: Path) -> dict[str, Any]:
 
     The latter is what the lab's validation lines were to its model.
     """
-    values = load_all()
-    unvaried = values.synthesize.replace(train_variation=UNVARIED)
-    composer = synthesis.composers(*material(), unvaried)["train"]
-    seen = folder / "seen.h5"
-    with h5py.File(LINES) as default, h5py.File(seen, "w") as file:
-        file.attrs.update(default.attrs)
-        tasks = synthesis.blocks(len(default["test/texts"]), "test", values.synthesize.seed + 1)  # no train line
-        synthesis.fill(file.create_group("train"), composer, tasks, seen, processes=1)
+    values, seen = load_all(), with_glyphs(folder / "data")
+    glyphs, documents = material()
+    composer = synthesis.composers(glyphs, documents, values.synthesize)["train"]
+    count, seed = len(read_lines(TEST)[0].texts), values.synthesize.seed + 1  # another seed: no train line
+    write_lines(synthesis.compose(composer, count, "test", seed), glyphs.source, path_of(seen, "test"))
     found: dict[str, Any] = {}
-    for name, lines, split in (("test", LINES, "test"), ("seen", seen, "train")):
-        figures, _, _ = evaluate(MODEL, lines, split, values.evaluate, values.machine)
+    for name, data in (("test", DATA), ("seen", seen)):
+        figures, _, _ = evaluate(MODEL, data, "test", values.evaluate, values.machine)
         found[name] = {"greedy": _short(figures), **{how: _short(figures[how]) for how in ("ctc", "beam")}}
     return found
 
@@ -174,7 +169,7 @@ def _short(figures: dict[str, Any]) -> dict[str, Any]:
 
 def floor() -> float:
     """The least CER per line of a network that starts with the second character and always writes 31 tokens."""
-    lengths = LinesDataset(LINES, "test", step=8).lengths
+    lengths = LinesDataset(DATA, "test").lengths
     return float(np.mean((STEPS + 2 - lengths) / STEPS))
 
 
@@ -224,7 +219,7 @@ def main() -> None:
     unknown = [name for name in options.rows if name not in (*ROWS, "released")]
     if unknown:
         raise UserError(f"there is no row {unknown[0]}; the rows are {', '.join(ROWS)}, released")
-    require(LINES, MODEL, GLYPHS, CORPUS)
+    require(TEST, MODEL, GLYPHS, CORPUS)
     kept = options.out / "evidence.json"
     results = measured(kept)
     done = {*results["rows"], *results}

@@ -1,14 +1,15 @@
-"""What benchmarks need of `make repro`. Without torch, as the synthesis that is measured."""
+"""What benchmarks need of `make repro`."""
 
 from pathlib import Path
 
 from emnist_lines.common.errors import UserError
 from emnist_lines.common.glyphs import Glyphs, read_glyphs
-from emnist_lines.synthesis.config import VariationConfig
+from emnist_lines.lines.config import VariationConfig
+from emnist_lines.lines.line_file import path_of
 from emnist_lines.synthesis.documents import Document, read_documents
 
-GLYPHS, CORPUS = Path("data/glyphs.h5"), Path("data/brown.zip")
-LINES, MODEL = Path("data/lines.h5"), Path("models/line_cnn_transformer.safetensors")
+DATA, MODEL = Path("data"), Path("models/line_cnn_transformer.safetensors")
+GLYPHS, CORPUS, TEST = DATA / "glyphs.h5", DATA / "brown.zip", path_of(DATA, "test")
 UNVARIED = VariationConfig(shift=0, stretch=0, bend=0, pen=0)
 """Glyphs as they are, as the lab's."""
 
@@ -26,3 +27,11 @@ def require(*paths: Path) -> None:
 def material() -> tuple[Glyphs, list[Document]]:
     """All glyphs and documents, before they are split."""
     return read_glyphs(GLYPHS), read_documents(CORPUS)
+
+
+def with_glyphs(data: Path) -> Path:
+    """The folder `data`, made to hold the glyphs that other lines than the default ones are rendered from."""
+    data.mkdir(parents=True, exist_ok=True)
+    if not (data / GLYPHS.name).exists():
+        (data / GLYPHS.name).symlink_to(GLYPHS.resolve())
+    return data

@@ -5,15 +5,15 @@ Run by `benchmarks.run`: a function's name and its arguments as JSON → what it
 
 import json
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
-import h5py
 import numpy as np
 import torch
 
 from benchmarks import plain
-from benchmarks.material import MODEL
+from benchmarks.material import MODEL, UNVARIED
 from benchmarks.meter import measured
 from benchmarks.parameters import load_all
 from emnist_lines.lines.bucket_sampler import BucketSampler, MicroBatch
@@ -40,41 +40,91 @@ def unsorted(dataset: LinesDataset, seed: int | None = None) -> BucketSampler:
     return BucketSampler(np.zeros_like(dataset.widths), BATCH, seed=seed)
 
 
-def train(side: str, lines: str, precision: str = "auto") -> dict[str, float]:
-    """One pass over the train lines of a file: forward, backward, clipping, optimizer step; plain in 32 bits."""
+def learner(data: str, **changes: Any) -> tuple[LinesDataModule, LitRecognizer, torch.optim.Optimizer]:
+    """Train lines, a network and its optimizer: params.yaml's, but for `changes` of its section train.
+
+    All lines make an epoch, and the learning rate has no schedule.
+    """
     torch.manual_seed(0)
-    config = PARAMS.train.replace(batch_size=BATCH, lines_per_epoch=None, curriculum=(), schedule="constant")
-    data = LinesDataModule(Path(lines), PARAMS.model, config)
-    dataset = data.train
-    lit = LitRecognizer(PARAMS.model, config, dataset.max_length, total_steps=1)
-    optimizer = lit.configure_optimizers()
+    config = PARAMS.train.replace(lines_per_epoch=None, curriculum=(), schedule="constant", **changes)
+    module = LinesDataModule(Path(data), PARAMS.model, config)
+    lit = LitRecognizer(PARAMS.model, config, module.train.max_length, total_steps=1)
+    return module, lit, lit.configure_optimizers()
+
+
+def autocast(precision: str) -> torch.autocast:
+    """Computing in a precision of train.precision."""
+    narrow = fit.precision(precision, PARAMS.machine) == "bf16-mixed"
+    return torch.autocast("cpu", torch.bfloat16, enabled=narrow)
+
+
+def update(lit: LitRecognizer, optimizer: torch.optim.Optimizer) -> None:
+    """Clip the gradients, take an optimizer step, and begin anew."""
+    torch.nn.utils.clip_grad_norm_(lit.parameters(), lit.config.gradient_clip or torch.inf)
+    optimizer.step()
+    optimizer.zero_grad()
+
+
+def train(side: str, data: str, precision: str = "auto") -> dict[str, float]:
+    """One pass over the train lines of a folder: rendering, forward, backward, clipping, optimizer step."""
+    module, lit, optimizer = learner(data, batch_size=BATCH)
+    lines = module.train
     prepare(lit.model, side)
-    sampler = unsorted(dataset, config.seed) if side == "plain" else data.train_sampler(epoch=0)
-    narrow = side == "ours" and fit.precision(precision, PARAMS.machine) == "bf16-mixed"
 
     def run(batches: BucketSampler) -> None:
         for number, micro_batch in enumerate(batches):
-            with torch.autocast("cpu", torch.bfloat16, enabled=narrow):
+            with autocast(precision):
                 if side == "plain":
-                    loss = plain.loss_of(lit, *plain.batch_of(dataset, micro_batch.indices))
+                    loss = plain.loss_of(lit, *plain.batch_of(lines, micro_batch.indices))
                 else:
-                    _, loss, _ = lit.loss(dataset[micro_batch])
+                    _, loss, _ = lit.loss(lines[micro_batch])
             loss.backward()
-            if (number + 1) % sampler.micro_batches == 0:
-                torch.nn.utils.clip_grad_norm_(lit.parameters(), config.gradient_clip or torch.inf)
-                optimizer.step()
-                optimizer.zero_grad()
+            if (number + 1) % batches.micro_batches == 0:
+                update(lit, optimizer)
 
-    run(BucketSampler(dataset.widths[:4], 4, seed=0))  # warm-up
-    with measured(len(dataset)) as found:
-        run(sampler)
+    run(BucketSampler(lines.widths[:4], 4, seed=0))  # warm-up: one step of four lines on either side
+    with measured(len(lines)) as found:
+        run(unsorted(lines, lit.config.seed) if side == "plain" else module.train_sampler(epoch=0))
     return found
 
 
-def decode(side: str, lines: str, how: str = "greedy") -> dict[str, Any]:
-    """Predict the train lines of a file, encoder included: greedily or (ours) by ctc or beam."""
+def rendering(data: str) -> dict[str, float]:
+    """Render each batch of an epoch, then train on it, both as params.yaml says: seconds per line, and their ratio.
+
+    The epoch before is not counted: it meets each width for the first time, which takes a step longer.
+    """
+    module, lit, optimizer = learner(data)
+    seconds = np.zeros(2)
+    for epoch in range(2):
+        seconds[:] = 0
+        batches = module.train_sampler(epoch)
+        for number, micro_batch in enumerate(batches):
+            start = time.perf_counter()
+            batch = module.train[micro_batch]
+            ready = time.perf_counter()
+            with autocast(PARAMS.train.precision):
+                _, loss, _ = lit.loss(batch)
+            loss.backward()
+            if (number + 1) % batches.micro_batches == 0:
+                update(lit, optimizer)
+            seconds += ready - start, time.perf_counter() - ready
+    render, step = (seconds / len(module.train)).tolist()
+    return {"render": render, "step": step, "share": render / step}
+
+
+def render_alone(data: str, varied: bool) -> dict[str, float]:
+    """Render all batches of an epoch as training does, on one thread and with nothing beside it."""
+    module, _, _ = learner(data, **({} if varied else {"variation": UNVARIED}))
+    with measured(len(module.train)) as found:
+        for micro_batch in module.train_sampler(epoch=0):
+            module.train[micro_batch]
+    return found
+
+
+def decode(side: str, data: str, how: str = "greedy") -> dict[str, Any]:
+    """Predict the train lines of a folder, encoder included: greedily or (ours) by ctc or beam."""
     recognizer, card = model_file.load(MODEL)
-    dataset = LinesDataset(Path(lines), "train", card.architecture.crop_step())
+    dataset = LinesDataset(Path(data), "train", card.architecture.crop_step())
     beam_width, ctc_weight = PARAMS.evaluate.beam_width, PARAMS.evaluate.ctc_weight
     prepare(recognizer.network, side)
     predictions = [""] * len(dataset)
@@ -103,20 +153,6 @@ def decode(side: str, lines: str, how: str = "greedy") -> dict[str, Any]:
     with measured(len(dataset)) as found:
         run(batches)
     return {**found, "predictions": predictions}
-
-
-def load(side: str, lines: str) -> dict[str, float]:
-    """Fetch every batch of an epoch: mapped from the file as training does, or (plain) out of memory."""
-    dataset = LinesDataset(Path(lines), "train", PARAMS.model.crop_step(PARAMS.train.bucket_width))
-    if side == "plain":
-        with h5py.File(lines) as file:
-            dataset.pixels._map = file["train/images"][:]
-    sampler = BucketSampler(dataset.widths, BATCH, seed=0)
-    dataset[MicroBatch([0], [0])]
-    with measured(len(dataset)) as found:
-        for micro_batch in sampler:
-            dataset[micro_batch]
-    return found
 
 
 if __name__ == "__main__":

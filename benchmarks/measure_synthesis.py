@@ -1,60 +1,70 @@
-"""One measurement of synthesis; ours without torch in its process, as the stage runs.
-
-Run by `benchmarks.run` as `benchmarks.measure` is.
-"""
+"""One measurement of synthesis. Run by `benchmarks.run` as `benchmarks.measure` is."""
 
 import json
-import os
 import sys
-from collections.abc import Callable
+import tempfile
+import time
+from collections.abc import Iterator
 from pathlib import Path
 
-import h5py
+from torch import Tensor
 
-from benchmarks.material import UNVARIED, material
-from benchmarks.meter import measured, watched
+from benchmarks import plain_synthesis
+from benchmarks.material import material, with_glyphs
+from benchmarks.meter import measured, peak_mb
 from benchmarks.parameters import load_all
+from emnist_lines.lines.bucket_sampler import MicroBatch
+from emnist_lines.lines.dataset import LinesDataset
+from emnist_lines.lines.line_file import path_of, read_lines, write_lines
 from emnist_lines.synthesis import synthesize as synthesis
-from emnist_lines.synthesis.composer import Composer
+from emnist_lines.synthesis.config import BLOCK
 
-DEFAULTS = load_all().synthesize
-PLAIN = DEFAULTS.replace(train_variation=UNVARIED)
-"""The lab does not vary its glyphs, so neither side does where both are measured."""
+PARAMS = load_all()
 
 
-def compose(side: str, count: int, processes: int, out: str) -> dict[str, float]:
-    """Compose train lines into an HDF5 file, their glyphs as they are; glyphs and text lie ready."""
-    values = PLAIN.replace(num_train=count)
-    composer = synthesis.composers(*material(), values)["train"]
-    fill = _plain(composer) if side == "plain" else None
-    found: dict[str, float] = {}
-    for _ in range(2):  # the first is not counted: a virtual machine has to get the file's memory from its host
-        Path(out).unlink(missing_ok=True)
-        os.sync()  # no page of an earlier file waits to be written
-        tasks = synthesis.blocks(count, "train", values.seed)
-        with h5py.File(out, "w") as file:
-            group = file.create_group("train")
-            with measured(count) as found:
-                if fill is None:
-                    synthesis.fill(group, composer, tasks, Path(out), processes)
-                else:
-                    fill(group, tasks)
-    return found
+def images(side: str, count: int) -> dict[str, float]:
+    """Make the images of train lines, of full width; glyphs and text lie ready.
+
+    Args:
+        side: torch or numpy (see `plain_synthesis`), ours, or varied: ours, glyphs varied as training does.
+        count: how many.
+    """
+    glyphs, documents = material()
+    composer, seed = synthesis.composers(glyphs, documents, PARAMS.synthesize)["train"], PARAMS.synthesize.seed
+    if side in plain_synthesis.KINDS:
+        ready = plain_synthesis.Material.of(composer, glyphs.images, side)
+        with measured(count) as found:
+            for _ in plain_synthesis.blocks(ready, count, seed):
+                pass
+        return found
+    with tempfile.TemporaryDirectory(prefix="bench-") as folder:
+        data = with_glyphs(Path(folder))
+        with measured(count) as recipes:
+            write_lines(synthesis.compose(composer, count, "train", seed), glyphs.source, path_of(data, "train"))
+            read_lines(path_of(data, "train"))
+        # Not counted: this reads the recipes once more, and the glyphs, which the plain sides have ready.
+        lines = LinesDataset(data, "train", variation=PARAMS.train.variation if side == "varied" else None)
+        with measured(count) as rendering:
+            for _ in rendered(lines):
+                pass
+    return {"seconds_per_line": recipes["seconds_per_line"] + rendering["seconds_per_line"]}
 
 
-def _plain(composer: Composer) -> Callable[[h5py.Group, list[synthesis.Task]], None]:
-    from benchmarks import plain_synthesis  # brings torch, which ours goes without
+def rendered(lines: LinesDataset) -> Iterator[Tensor]:
+    """The images (B, 28, columns) uint8 of all lines, as many at a time as the plain sides compose."""
+    for start in range(0, len(lines), BLOCK):
+        chosen = list(range(start, min(start + BLOCK, len(lines))))
+        yield lines[MicroBatch(chosen, chosen)].images
 
-    material = plain_synthesis.Material.of(composer)
-    return lambda group, tasks: plain_synthesis.fill(group, material, tasks)
 
-
-def whole_file(count: int, max_length: int, processes: int, out: str) -> dict[str, float]:
-    """All of a synthesis with so many train lines, from glyphs and text on; its memory."""
-    values = DEFAULTS.replace(num_train=count, num_val=1, num_test=1, max_length=max_length)
-    with watched() as found:
-        synthesis.synthesize(*material(), values, Path(out), processes)
-    return found
+def recipes(count: int, max_length: int, folder: str) -> dict[str, float]:
+    """All of a synthesis with so many train lines, from glyphs and text on: seconds, MB on disk, MB of memory."""
+    values = PARAMS.synthesize.replace(num_train=count, num_val=1, num_test=1, max_length=max_length)
+    glyphs, documents = material()
+    data, since = with_glyphs(Path(folder)), time.perf_counter()
+    synthesis.synthesize(glyphs, documents, values, data)
+    seconds = time.perf_counter() - since
+    return {"seconds": seconds, "file_mb": path_of(data, "train").stat().st_size / 1e6, "peak_mb": peak_mb()}
 
 
 if __name__ == "__main__":

@@ -12,6 +12,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from emnist_lines.common.alphabet import END, PAD, START
+from emnist_lines.lines.bucket_sampler import MicroBatch
 from emnist_lines.lines.dataset import LinesDataset
 from emnist_lines.network.dropout import Dropout
 from emnist_lines.network.line_cnn import FIRST_DROPPED, ConvBlock
@@ -49,11 +50,11 @@ def encode_lines(network: LineCNNTransformer, images: Tensor, widths: Tensor) ->
 
 
 def batch_of(lines: LinesDataset, indices: list[int]) -> tuple[Tensor, Tensor, Tensor]:
-    """Images (B, 28, full width) uint8, tokens (B, max_length) long and widths (B,) long, in columns."""
-    chosen = np.asarray(indices)
-    images = torch.from_numpy(np.stack([lines.image(index) for index in chosen]))
-    tokens = torch.from_numpy(lines.tokens[chosen].astype(np.int64))
-    return images, tokens, torch.from_numpy(lines.widths[chosen].astype(np.int64))
+    """Images (B, 28, full width) uint8, rendered as ours; tokens (B, max_length) long; widths (B,) long, in columns."""
+    batch = lines[MicroBatch(indices, indices)]
+    images = F.pad(batch.images, (0, lines.columns - batch.images.shape[2]))
+    tokens = torch.from_numpy(lines.tokens[np.asarray(indices)].astype(np.int64))
+    return images, tokens, batch.widths
 
 
 def loss_of(lit: LitRecognizer, images: Tensor, tokens: Tensor, widths: Tensor) -> Tensor:

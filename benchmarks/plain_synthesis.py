@@ -1,20 +1,56 @@
-"""Lines composed one at a time from torch tensors, as the lab does: what synthesis is measured against.
+"""Lines composed one at a time: from torch tensors, as the lab does, or in the same loop from NumPy arrays.
 
-The random numbers are those of the fast side in the same order, so both give the same.
+What synthesis is measured against. The random numbers are those of the fast side in the same order, so all give the
+same.
 """
 
 import math
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from typing import Any
 
-import h5py
 import numpy as np
 import torch
-from torch import Tensor
+from numpy.typing import NDArray
 
 from emnist_lines.common.alphabet import CLASSES, encode, frame
 from emnist_lines.common.glyphs import SIZE
+from emnist_lines.lines.line_file import NO_GLYPH, SPLITS
 from emnist_lines.synthesis.composer import Composer
-from emnist_lines.synthesis.synthesize import Task
+from emnist_lines.synthesis.config import BLOCK
+
+
+@dataclass(frozen=True)
+class Arrays:
+    """Tensors or arrays.
+
+    Attributes:
+        of: one of a NumPy array or of a list.
+        blank: zeros of a shape, int16.
+        saturated: as uint8, at most 255.
+        stack: several as one.
+    """
+
+    of: Callable[[Any], Any]
+    blank: Callable[[tuple[int, int]], Any]
+    saturated: Callable[[Any], Any]
+    stack: Callable[[list[Any]], Any]
+
+
+KINDS = {
+    "torch": Arrays(
+        torch.as_tensor,
+        lambda shape: torch.zeros(shape, dtype=torch.int16),
+        lambda image: torch.clamp(image, max=255).to(torch.uint8),
+        torch.stack,
+    ),
+    "numpy": Arrays(
+        np.asarray,
+        lambda shape: np.zeros(shape, dtype=np.int16),
+        lambda image: np.minimum(image, 255).astype(np.uint8),
+        np.stack,
+    ),
+}
 
 
 @dataclass(frozen=True)
@@ -22,15 +58,21 @@ class Material:
     """What lines are composed from: the text, and each character's glyphs, (n, 28, 28) uint8."""
 
     composer: Composer
+    arrays: Arrays
     text: str
-    glyphs: dict[str, Tensor]
+    glyphs: dict[str, Any]
 
     @classmethod
-    def of(cls, composer: Composer) -> "Material":
+    def of(cls, composer: Composer, images: NDArray[np.uint8], kind: str) -> "Material":
+        """The composer's material out of all glyphs (G, 28, 28) uint8, in arrays of a kind: torch or numpy."""
         text = "".join((CLASSES + " ")[index] for index in composer.sampler.classes)
-        ink = composer.ink.reshape(-1, SIZE, SIZE).swapaxes(1, 2)
-        places = zip(CLASSES + " ", composer.offsets, composer.counts, strict=True)
-        return cls(composer, text, {letter: torch.from_numpy(ink[at : at + count]) for letter, at, count in places})
+        glyphs = {}
+        for letter, at, count in zip(CLASSES + " ", composer.offsets, composer.counts, strict=True):
+            index = composer.index[at : at + count]
+            ink = images[index]
+            ink[index == NO_GLYPH] = 0
+            glyphs[letter] = KINDS[kind].of(ink)
+        return cls(composer, KINDS[kind], text, glyphs)
 
     def texts(self, count: int, rng: np.random.Generator) -> list[str]:
         """Strings of whole words that fit into a line."""
@@ -41,9 +83,18 @@ class Material:
         return [self.text[int(sampler.starts[pick]) : end] for pick, end in zip(picks, ends, strict=True)]
 
 
-def compose_lines(material: Material, count: int, rng: np.random.Generator) -> list[tuple[Tensor, Tensor]]:
+def blocks(material: Material, count: int, seed: int) -> Iterator[tuple[Any, Any]]:
+    """The train lines of `synthesize.compose`, a block at a time: images (B, 28, columns) uint8, tokens (B, T) long."""
+    sizes = [min(BLOCK, count - start) for start in range(0, count, BLOCK)]
+    streams = np.random.SeedSequence([seed, 1 + SPLITS.index("train")]).spawn(len(sizes))
+    for size, stream in zip(sizes, streams, strict=True):
+        images, tokens = zip(*_lines(material, size, np.random.Generator(np.random.PCG64(stream))), strict=True)
+        yield material.arrays.stack(list(images)), material.arrays.stack(list(tokens))
+
+
+def _lines(material: Material, count: int, rng: np.random.Generator) -> list[tuple[Any, Any]]:
     """Image (28, columns) uint8 and tokens (max_length,) long of each line, as `Composer` samples and composes them."""
-    config, characters = material.composer.config, material.composer.max_characters
+    config, characters, arrays = material.composer.config, material.composer.max_characters, material.arrays
     letters = CLASSES + " \0"
     texts = material.texts(count, rng)
     choices = characters if config.fresh_glyph_per_character else len(letters)
@@ -52,7 +103,7 @@ def compose_lines(material: Material, count: int, rng: np.random.Generator) -> l
     overlaps = [[rng.uniform(config.min_overlap, config.max_overlap) for _ in range(joints)] for _ in range(count)]
     lines = []
     for text, share, overlap in zip(texts, shares, overlaps, strict=True):
-        image = torch.zeros(SIZE, SIZE * config.max_length, dtype=torch.int16)
+        image = arrays.blank((SIZE, SIZE * config.max_length))
         left = 0
         for place, character in enumerate(text):
             glyphs = material.glyphs[character]
@@ -60,14 +111,5 @@ def compose_lines(material: Material, count: int, rng: np.random.Generator) -> l
             image[:, left : left + SIZE] += glyphs[int(chosen * len(glyphs))]
             left += SIZE - int(overlap[min(place, joints - 1)] * SIZE)
         tokens = frame(encode(text), config.max_length, config.with_start_end_tokens)
-        lines.append((torch.clamp(image, max=255).to(torch.uint8), torch.tensor(tokens)))
+        lines.append((arrays.saturated(image), arrays.of(tokens)))
     return lines
-
-
-def fill(group: h5py.Group, material: Material, tasks: list[Task]) -> None:
-    """As `synthesize.fill`, images and tokens alone."""
-    lines: list[tuple[Tensor, Tensor]] = []
-    for where, rng in tasks:
-        lines += compose_lines(material, where.stop - where.start, rng)
-    group["images"] = torch.stack([image for image, _ in lines]).numpy()
-    group["tokens"] = torch.stack([tokens for _, tokens in lines]).to(torch.uint8).numpy()

@@ -23,21 +23,28 @@ from benchmarks.tables import markdown, write
 from emnist_lines.common.errors import UserError, run
 
 FOLDER = Path(__file__).parent
-PROCESSES = 2
 TRAINED, DECODED, COMPOSED = 2_000, 512, 10_000
 GROWN = 512
 """Lines of each length whose cost is measured."""
-TOKENS, LINES = (16, 32, 64), (1_000, 10_000, 100_000)
+TOKENS, LINES, ONCE = (16, 32, 64), (1_000, 10_000, 100_000), 1_000_000
+BAR = 0.05
+"""The most that rendering a batch of training may take, as a share of the step that follows."""
 SIDES = ("plain", "ours")
-GROWTH = {
-    "training, by tokens": "train_by_tokens",
-    "greedy reading, by tokens": "decode_by_tokens",
-    "synthesis, by lines": "synthesis_by_lines",
-    "loading, by lines": "loading_by_lines",
-}
-"""What grows with the length or the number of lines: titles in the table, and names in the results."""
+SYNTHESES = ("torch", "numpy", "ours", "varied")
+GROWTH = {"training, by tokens": "train_by_tokens", "greedy reading, by tokens": "decode_by_tokens"}
+"""What grows with the length: titles in the table, and names in the results."""
 DECODINGS = ("ctc", "beam")
-PARTS = ("synthesis", "loading", "decode", "length", "train")
+TITLES = {
+    "train": ("a training pass over {train:,} lines, batch 128, both in 32 bits", 1e3, "ms per line"),
+    "train_auto": ("… ours in the default precision", 1e3, "ms per line"),
+    "train_peak_memory": ("… growth of peak memory, both in 32 bits", 1, "MB"),
+    "decode": ("greedy reading of {decode:,} lines, encoder included", 1e3, "ms per line"),
+    "synthesis": ("images of {synthesis:,} lines; plain: from torch tensors", 1e3, "ms per line"),
+    "synthesis_numpy": ("… plain: from NumPy arrays", 1e3, "ms per line"),
+    "synthesis_varied": ("… plain: from torch tensors; ours varied, which is more work", 1e3, "ms per line"),
+}
+"""Rows of the table: what is measured, the factor to the unit, the unit."""
+PARTS = ("synthesis", "rendering", "decode", "length", "train")
 Found = dict[str, list[dict[str, Any]]]
 
 
@@ -83,6 +90,11 @@ def grown(found: list[dict[str, Any]]) -> dict[str, float]:
     return spread([one["seconds_per_line"] for one in found])
 
 
+def rate(found: list[dict[str, Any]]) -> dict[str, float]:
+    """Lines per second."""
+    return spread([1 / one["seconds_per_line"] for one in found])
+
+
 @dataclass(frozen=True)
 class Bench:
     """The parts of the benchmark; each returns what it adds to the results.
@@ -98,44 +110,51 @@ class Bench:
     folder: Path
 
     def synthesis(self) -> dict[str, Any]:
-        both_sides: Found = {side: [] for side in SIDES}
-        composed, *counts = (self._count(count) for count in (COMPOSED, *LINES))
-        growth: list[list[dict[str, Any]]] = [[] for _ in counts]
+        """Images of lines by each side; and recipes alone, of more and more lines."""
+        composed, once, *counts = (self._count(count) for count in (COMPOSED, ONCE, *LINES))
+        sides: Found = {side: [] for side in SYNTHESES}
+        growth: Found = {str(count): [] for count in counts}
         for _ in range(self.repetitions):
-            for side in SIDES:
-                both_sides[side].append(self._compose(composed, side))
-            for count, found in zip(counts, growth, strict=True):
-                found.append(self._compose(count))
-        _, largest = self._lines(counts[-1])
-        by_lines = {str(count): grown(found) for count, found in zip(counts, growth, strict=True)}
-        longer = by_lines[str(counts[2])]["median"] / by_lines[str(counts[1])]["median"]
-        return {
-            "lines": {"synthesis": composed},
-            "rows": {"synthesis": row(both_sides)},
-            "seconds_per_line": {"synthesis_by_lines": by_lines},
-            "synthesis_100k_over_ten_times_10k": round(longer, 3),
-            "synthesis_100k_peak_mb": round(largest["peak_mb"]),
+            for side, found in sides.items():
+                found.append(measure("images", "measure_synthesis", side=side, count=composed))
+            for count in counts:
+                growth[str(count)].append(self._recipes(count))
+        growth[str(once)] = [self._recipes(once)]
+        pairs = {"synthesis": ("torch", "ours"), "synthesis_numpy": ("numpy", "ours")}
+        pairs["synthesis_varied"] = ("torch", "varied")
+        rows = {name: row({"plain": sides[plain], "ours": sides[ours]}) for name, (plain, ours) in pairs.items()}
+        recipes = {
+            count: {key: spread([one[key] for one in found]) for key in found[0]} for count, found in growth.items()
         }
+        return {"lines": {"synthesis": composed}, "rows": rows, "recipes": recipes}
 
-    def loading(self) -> dict[str, Any]:
-        counts = [self._count(count) for count in LINES]
-        files = [self._lines(count)[0] for count in counts]
-        small, middle = (both(self.repetitions, "load", lines=path) for path in files[:2])
-        large = [measure("load", side="ours", lines=files[2]) for _ in range(self.repetitions)]
-        ours = zip(counts, [small["ours"], middle["ours"], large], strict=True)
-        by_lines = {str(count): grown(found) for count, found in ours}
-        rows = {"load_1k": row(small), "load_10k": row(middle)}
-        return {"rows": rows, "seconds_per_line": {"loading_by_lines": by_lines}}
+    def rendering(self) -> dict[str, Any]:
+        """What a step of training waits for its batch; and what one thread renders with nothing beside it."""
+        count = self._count(TRAINED)
+        data = self._lines(count)
+        steps, varied, plain = [], [], []
+        for _ in range(self.repetitions):
+            steps.append(measure("rendering", data=data))
+            varied.append(measure("render_alone", data=data, varied=True))
+            plain.append(measure("render_alone", data=data, varied=False))
+        return {
+            "lines": {"rendering": count},
+            "rendering": {
+                **{key: spread([one[key] for one in steps]) for key in steps[0]},
+                "lines_per_second_and_core": rate(varied),
+                "lines_per_second_and_core_unvaried": rate(plain),
+            },
+        }
 
     def decode(self) -> dict[str, Any]:
         count = self._count(DECODED)
-        path, _ = self._lines(count)
-        found = both(self.repetitions, "decode", lines=path)
+        data = self._lines(count)
+        found = both(self.repetitions, "decode", data=data)
         pairs = zip(found["plain"][0]["predictions"], found["ours"][0]["predictions"], strict=True)
         differing = sum(one != other for one, other in pairs)
         times: dict[str, list[float]] = {how: [] for how in DECODINGS}
         for _ in range(self.repetitions):
-            greedy, *others = (measure("decode", side="ours", lines=path, how=how) for how in ("greedy", *DECODINGS))
+            greedy, *others = (measure("decode", side="ours", data=data, how=how) for how in ("greedy", *DECODINGS))
             for how, other in zip(DECODINGS, others, strict=True):
                 times[how].append(other["seconds_per_line"] / greedy["seconds_per_line"])
         return {
@@ -146,12 +165,12 @@ class Bench:
         }
 
     def length(self) -> dict[str, Any]:
-        files = [self._lines(self._count(GROWN), tokens)[0] for tokens in TOKENS]
-        found: dict[str, list[list[dict[str, Any]]]] = {name: [[] for _ in files] for name in ("train", "decode")}
+        folders = [self._lines(self._count(GROWN), tokens) for tokens in TOKENS]
+        found: dict[str, list[list[dict[str, Any]]]] = {name: [[] for _ in folders] for name in ("train", "decode")}
         for _ in range(self.repetitions):
-            for size, path in enumerate(files):
+            for size, data in enumerate(folders):
                 for name, growth in found.items():
-                    growth[size].append(measure(name, side="ours", lines=path))
+                    growth[size].append(measure(name, side="ours", data=data))
         by_tokens = {
             f"{name}_by_tokens": {str(tokens): grown(one) for tokens, one in zip(TOKENS, growth, strict=True)}
             for name, growth in found.items()
@@ -159,45 +178,51 @@ class Bench:
         return {"seconds_per_line": by_tokens}
 
     def train(self) -> dict[str, Any]:
-        """Ours once in the default precision and once, as the plain side, in 32 bits."""
+        """Both sides in 32 bits, and ours once more in the precision of params.yaml."""
         count = self._count(TRAINED)
-        path, _ = self._lines(count)
-        found: Found = {side: [] for side in (*SIDES, "exact")}
+        data, precision = self._lines(count), {"precision": "32-true"}
+        found: Found = {side: [] for side in (*SIDES, "auto")}
         for _ in range(self.repetitions):
-            found["plain"].append(measure("train", side="plain", lines=path))
-            found["ours"].append(measure("train", side="ours", lines=path))
-            found["exact"].append(measure("train", side="ours", lines=path, precision="32-true"))
-        exact = {"plain": found["plain"], "ours": found["exact"]}
-        rows = {"train": row(found), "train_32": row(exact), "train_peak_memory": row(found, "growth_mb")}
+            found["plain"].append(measure("train", side="plain", data=data, **precision))
+            found["ours"].append(measure("train", side="ours", data=data, **precision))
+            found["auto"].append(measure("train", side="ours", data=data))
+        auto = row({"plain": found["plain"], "ours": found["auto"]})
+        rows = {"train": row(found), "train_auto": auto, "train_peak_memory": row(found, "growth_mb")}
         return {"lines": {"train": count}, "rows": rows}
 
     def _count(self, lines: int) -> int:
         return max(8, int(lines * self.scale))
 
-    def _compose(self, count: int, side: str = "ours") -> dict[str, Any]:
-        out = str(self.folder / "composed.h5")
-        return measure("compose", "measure_synthesis", side=side, count=count, processes=PROCESSES, out=out)
+    def _recipes(self, count: int, tokens: int = 32) -> dict[str, Any]:
+        """Make a folder of default lines; how that went."""
+        arguments = {"count": count, "max_length": tokens, "folder": self._folder(count, tokens)}
+        return measure("recipes", "measure_synthesis", **arguments)
 
-    def _lines(self, count: int, tokens: int = 32) -> tuple[str, dict[str, Any]]:
-        """A file of default lines, and how its synthesis went."""
-        out = str(self.folder / f"{count}x{tokens}.h5")
-        arguments = {"count": count, "max_length": tokens, "processes": PROCESSES, "out": out}
-        return out, measure("whole_file", "measure_synthesis", **arguments)
+    def _lines(self, count: int, tokens: int = 32) -> str:
+        """A folder of default lines."""
+        self._recipes(count, tokens)
+        return self._folder(count, tokens)
+
+    def _folder(self, count: int, tokens: int) -> str:
+        return str(self.folder / f"{count}x{tokens}")
+
+
+def merged(results: dict[str, Any], found: dict[str, Any]) -> dict[str, Any]:
+    """The results, and over them what a part found."""
+    new = {key: {**results.get(key, {}), **value} if isinstance(value, dict) else value for key, value in found.items()}
+    return {**results, **new}
 
 
 def summary(results: dict[str, Any]) -> dict[str, Any]:
     """The results headed by their headlines."""
     rows = results["rows"]
-    step = rows["train"]["ours"]["median"]
-    loading = list(results["seconds_per_line"]["loading_by_lines"].values())[-1]
-    ratios = {f"{name}_ratio": rows[name]["ratio"]["median"] for name in ("decode", "synthesis", "train_peak_memory")}
-    rates = {name: round(1 / rows[name]["ours"]["median"], 1) for name in ("train", "decode", "synthesis")}
+    ratios = {f"{name}_ratio": rows[name]["ratio"]["median"] for name in TITLES}
+    rates = {name: short(1 / rows[name]["ours"]["median"]) for name in ("train_auto", "decode", "synthesis")}
     headlines = {
-        "train_step_ratio": rows["train"]["ratio"]["median"],
-        "train_step_ratio_32_bits": rows["train_32"]["ratio"]["median"],
         **ratios,
         "lines_per_second": rates,
-        "loading_share_of_step_100k": {name: short(value / step) for name, value in loading.items()},
+        "rendering_share_of_step": results["rendering"]["share"],
+        "rendering_within_bar": results["rendering"]["share"]["median"] <= BAR,
     }
     circumstances = {
         "threads": torch.get_num_threads(),
@@ -218,34 +243,31 @@ def processor() -> str:
 
 def table(results: dict[str, Any]) -> str:
     """The results in Markdown."""
-    titles = {
-        "train": (f"a training pass over {results['lines']['train']:,} lines, batch 128", 1e3, "ms per line"),
-        "train_32": ("… ours in 32 bits too", 1e3, "ms per line"),
-        "train_peak_memory": ("… its growth of peak memory", 1, "MB"),
-        "decode": (f"greedy reading of {results['lines']['decode']} lines, encoder included", 1e3, "ms per line"),
-        "synthesis": (f"synthesis of {results['lines']['synthesis']:,} lines", 1e3, "ms per line"),
-        "load_1k": ("loading an epoch of 1,000 lines; plain: from memory", 1e3, "ms per line"),
-        "load_10k": ("… of 10,000 lines", 1e3, "ms per line"),
-    }
     sides = []
-    for name, (title, factor, unit) in titles.items():
+    for name, (title, factor, unit) in TITLES.items():
         cells = [_cell(results["rows"][name][side], factor) for side in SIDES]
-        sides.append([title, *cells, unit, f"**{_cell(results['rows'][name]['ratio'])}**"])
+        ratio = f"**{_cell(results['rows'][name]['ratio'])}**"
+        sides.append([title.format(**results["lines"]), *cells, unit, ratio])
     growth = []
     for title, name in GROWTH.items():
         sizes = results["seconds_per_line"][name].items()
         growth.append([title, *(f"{int(size):,}: {_cell(values, 1e3)}" for size, values in sizes)])
-    share, memory = results["loading_share_of_step_100k"], results["synthesis_100k_peak_mb"]
+    recipes = []
+    for count, found in results["recipes"].items():
+        recipes.append([f"{int(count):,}", *(_cell(found[key]) for key in ("seconds", "file_mb", "peak_mb"))])
+    painted, times = results["rendering"], results["time_over_greedy"]
     out = [
         markdown(["", *SIDES, "unit", "plain ÷ ours"], sides),
         "How ours grows, in ms per line:",
         markdown([""] * (1 + len(TOKENS)), growth),
-        f"Loading an epoch of {int(list(results['seconds_per_line']['loading_by_lines'])[-1]):,} lines takes "
-        f"{_cell(share, 100)} % of its training. Composing them takes {memory} MB at most, and per line "
-        f"{results['synthesis_100k_over_ten_times_10k']} times as long as a tenth of them. Lines that both sides read "
-        f"differently: {results['lines_predicted_differently']}. Against greedy decoding, the CTC head alone takes "
-        f"{_cell(results['time_over_greedy']['ctc'])} of the time, the beam search on both heads' scores "
-        f"{_cell(results['time_over_greedy']['beam'])}.",
+        "A synthesis, from glyphs and text to the file of recipes:",
+        markdown(["train lines", "seconds", "MB on disk", "MB of memory at most"], recipes),
+        f"Rendering a batch of training, glyphs varied, takes {_cell(painted['share'], 100)} % of the step that "
+        f"follows ({BAR:.0%} is the most it may take). One core renders {_cell(painted['lines_per_second_and_core'])} "
+        f"lines a second for training, {_cell(painted['lines_per_second_and_core_unvaried'])} without variation.",
+        f"Lines that both sides read differently: {results['lines_predicted_differently']}. Against greedy decoding, "
+        f"the CTC head alone takes {_cell(times['ctc'])} of the time, the beam search on both heads' scores "
+        f"{_cell(times['beam'])}.",
         f"Medians of {results['repetitions']} repetitions (minimum to maximum), {results['threads']} threads, "
         f"{results['processor']}, torch {results['versions']['torch']}.",
     ]
@@ -253,8 +275,9 @@ def table(results: dict[str, Any]) -> str:
 
 
 def _cell(values: dict[str, float], factor: float = 1) -> str:
+    """The median, and of several values the least and the largest."""
     middle, low, high = (f"{float(f'{values[name] * factor:.3g}'):,g}" for name in ("median", "min", "max"))
-    return f"{middle} ({low} to {high})"
+    return middle if values["min"] == values["max"] else f"{middle} ({low} to {high})"
 
 
 def main() -> None:
@@ -275,8 +298,7 @@ def main() -> None:
     for name in options.parts or PARTS:
         with tempfile.TemporaryDirectory(prefix="bench-") as folder:
             found = getattr(Bench(options.repetitions, options.scale, Path(folder)), name)()
-        for key, value in found.items():
-            results[key] = {**results.get(key, {}), **value} if isinstance(value, dict) else value
+        results = merged(results, found)
     results = summary({**results, "repetitions": options.repetitions})
     write(results, kept, table(results), options.out / "results.md")
     print(table(results), end="")

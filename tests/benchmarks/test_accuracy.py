@@ -3,7 +3,6 @@
 import json
 from pathlib import Path
 
-import h5py
 import numpy as np
 import pandas as pd
 import pytest
@@ -13,6 +12,7 @@ from benchmarks import accuracy, classifier
 from emnist_lines.common.alphabet import CLASSES
 from emnist_lines.common.errors import UserError
 from emnist_lines.common.glyphs import Glyphs
+from emnist_lines.lines.line_file import path_of, read_lines
 from emnist_lines.synthesis import synthesize as synthesis
 from emnist_lines.synthesis.documents import Document
 from tests.conftest import REAL, ROOT, needs_real
@@ -55,8 +55,7 @@ def test_the_committed_page_is_that_of_the_committed_figures() -> None:
 @needs_real
 def test_the_committed_figures_are_those_of_the_committed_predictions() -> None:
     figures = json.loads(accuracy.FIGURES.read_text(encoding="utf-8"))
-    with h5py.File(REAL) as file:
-        overlaps = file["test/overlaps"][:]
+    overlaps = read_lines(path_of(REAL, "test"))[0].overlaps
     found = accuracy.line_figures(pd.read_csv(ROOT / accuracy.PREDICTIONS, keep_default_na=False), overlaps)
     assert json.loads(json.dumps(found)) == {name: value for name, value in figures.items() if name != "single"}
 
@@ -67,7 +66,7 @@ def test_single_glyphs_are_told_apart(
     monkeypatch.setattr(classifier, "EPOCH", 2000)
     monkeypatch.setattr(classifier, "EPOCHS", 2)
     composers = synthesis.composers(glyphs, documents, small.synthesize)
-    table = classifier.confusions(composers["train"], composers["test"], small.synthesize.train_variation)
+    table = classifier.confusions(glyphs.images, composers["train"], composers["test"], small.train.variation)
     assert np.allclose(table.sum(axis=1), 1)
     assert np.diag(table).mean() > 0.1  # chance: 0.016
     shares = classifier.frequencies(composers["test"].sampler.classes)
@@ -77,5 +76,5 @@ def test_single_glyphs_are_told_apart(
 
 def test_missing_predictions_are_one_sentence(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    with pytest.raises(UserError, match=r"predictions.csv, data/lines.h5 missing; make them with `make repro`"):
+    with pytest.raises(UserError, match=r"predictions.csv, data/lines/test.h5 missing; make them with `make repro`"):
         accuracy.main()

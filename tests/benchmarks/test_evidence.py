@@ -1,6 +1,7 @@
 """The table of evidence: its rows are what they claim to be, and it is that of the committed figures."""
 
 import json
+import shutil
 from pathlib import Path
 
 import pytest
@@ -9,9 +10,8 @@ from benchmarks.parameters import Params
 
 from benchmarks import evidence
 from emnist_lines.common.errors import UserError
-from emnist_lines.common.glyphs import write_glyphs
 from emnist_lines.evaluation.predict import evaluate
-from emnist_lines.sources import brown, drawn
+from emnist_lines.sources import brown
 from tests.conftest import ROOT
 from tests.training_run import trained
 
@@ -44,10 +44,8 @@ def test_the_lab_s_rows_differ_in_their_tokens_alone() -> None:
 def test_rows_are_measured_kept_and_told(
     small: Params, lines: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    (tmp_path / "data").mkdir()
-    write_glyphs(drawn.render_glyphs(12, seed=0), tmp_path / "data" / "glyphs.h5")
+    shutil.copytree(lines, tmp_path / "data")
     brown.write_builtin(tmp_path / "data" / "brown.zip")
-    (tmp_path / "data" / "lines.h5").write_bytes(lines.read_bytes())
     monkeypatch.chdir(tmp_path)
     short = small.replace(train=small.train.replace(max_epochs=1, curriculum=()))
     monkeypatch.setattr(evidence, "values_of", lambda row: short)
@@ -89,5 +87,5 @@ def test_an_unknown_row_and_missing_data_are_one_sentence(tmp_path: Path, monkey
         evidence.main()
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr("sys.argv", ["evidence"])
-    with pytest.raises(UserError, match=r"lines.h5, .* missing; make them with `make repro`"):
+    with pytest.raises(UserError, match=r"test.h5, .* missing; make them with `make repro`"):
         evidence.main()

@@ -5,10 +5,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from benchmarks.material import UNVARIED
 from benchmarks.parameters import Params
 
-from benchmarks import plain, plain_synthesis
+from benchmarks import measure_synthesis, plain, plain_synthesis
 from emnist_lines.common.glyphs import Glyphs
 from emnist_lines.lines.bucket_sampler import MicroBatch
 from emnist_lines.lines.dataset import LinesDataset
@@ -17,8 +16,10 @@ from emnist_lines.network.dropout import Dropout
 from emnist_lines.network.recognizer import Recognizer
 from emnist_lines.network.transcription import texts_of
 from emnist_lines.synthesis import synthesize as synthesis
+from emnist_lines.synthesis.config import BLOCK
 from emnist_lines.synthesis.documents import Document
 from emnist_lines.training.lit_recognizer import LitRecognizer
+from tests.conftest import made
 
 
 @pytest.fixture(scope="module")
@@ -78,17 +79,31 @@ def test_greedy_decoding_with_the_released_model(released: Path, drawn_lines: Pa
 
 @pytest.mark.parametrize("fresh", [True, False])
 @pytest.mark.parametrize("with_tokens", [True, False])
-def test_composing(glyphs: Glyphs, documents: list[Document], small: Params, fresh: bool, with_tokens: bool) -> None:
-    params = small.synthesize.replace(
+def test_the_images_of_a_synthesis(
+    glyphs: Glyphs, documents: list[Document], small: Params, tmp_path: Path, fresh: bool, with_tokens: bool
+) -> None:
+    config = small.synthesize.replace(
         fresh_glyph_per_character=fresh,
         with_start_end_tokens=with_tokens,
         overlap_varies_within_line=not fresh,
         max_overlap=0.9,
-        train_variation=UNVARIED,
+        num_train=BLOCK + 70,
     )
-    composer = synthesis.composers(glyphs, documents, params)["train"]
-    block = composer.compose(composer.sample(70, np.random.default_rng(0)))
-    material = plain_synthesis.Material.of(composer)
-    images, tokens = zip(*plain_synthesis.compose_lines(material, 70, np.random.default_rng(0)), strict=True)
-    assert torch.equal(torch.stack(images), torch.from_numpy(block.images))
-    assert torch.equal(torch.stack(tokens), torch.from_numpy(block.tokens).long())
+    dataset = LinesDataset(made(glyphs, documents, config, tmp_path), "train")
+    ours = torch.cat(list(measure_synthesis.rendered(dataset)))
+    composer = synthesis.composers(glyphs, documents, config)["train"]
+    for kind in plain_synthesis.KINDS:
+        material = plain_synthesis.Material.of(composer, glyphs.images, kind)
+        images, tokens = zip(*plain_synthesis.blocks(material, config.num_train, config.seed), strict=True)
+        assert np.array_equal(np.concatenate(images), ours), kind
+        assert np.array_equal(np.concatenate(tokens), dataset.tokens), kind
+
+
+def test_plain_batches_hold_the_images_that_ours_are_crops_of(defaults: Params, lines: Path) -> None:
+    dataset = LinesDataset(lines, "train", step=64, variation=defaults.train.variation)
+    images, tokens, widths = plain.batch_of(dataset, [3, 1, 4])
+    whole = LinesDataset(lines, "train", variation=defaults.train.variation)[MicroBatch([3, 1, 4], [3, 1, 4])]
+    assert torch.equal(images, whole.images)
+    assert images.shape == (3, 28, dataset.columns)
+    assert torch.equal(tokens, torch.from_numpy(dataset.tokens[[3, 1, 4]]).long())
+    assert torch.equal(widths, whole.widths)
