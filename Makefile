@@ -12,7 +12,7 @@ SETUP_DEV := .venv/.complete-dev
 help:  ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
 
-setup: $(SETUP)  ## .venv with what the package needs, in the locked versions, and the released model
+setup: $(SETUP)  ## .venv with what the package needs, in the locked versions, and the released models
 $(SETUP): requirements.lock pyproject.toml
 	@git rev-parse --git-dir > /dev/null 2>&1 || { \
 		echo "this copy has no Git history, which DVC needs; clone the repository, or make a history of its own:" \
@@ -31,7 +31,7 @@ $(SETUP): requirements.lock pyproject.toml
 	python -m pip install --quiet --requirement requirements.lock
 	python -m pip install --quiet --no-deps --no-build-isolation --editable .
 	python -c 'import vl_convert; print(vl_convert.javascript_bundle(vl_version="5.21"))' > .venv/vega.js
-	dvc pull --quiet --allow-missing train
+	dvc pull --quiet --allow-missing language train
 	touch $@
 
 setup-dev: $(SETUP_DEV)  ## setup, and what tests, benchmarks and lint need
@@ -53,7 +53,7 @@ demo: setup  ## the whole pipeline on characters that the package renders: no da
 	@echo "kept as the DVC experiment demo: see it with \`dvc exp show\`"
 
 repro: setup  ## the pipeline with params.yaml as it is; what dvc.lock already holds is not computed again
-	dvc pull --quiet --allow-missing train
+	dvc pull --quiet --allow-missing language train
 	dvc repro
 	@emnist-lines summary
 

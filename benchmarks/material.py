@@ -8,7 +8,8 @@ from emnist_lines.lines.config import VariationConfig
 from emnist_lines.lines.line_file import path_of
 from emnist_lines.synthesis.documents import Document, read_documents
 
-DATA, MODEL = Path("data"), Path("models/line_cnn_transformer.safetensors")
+DATA, LANGUAGE = Path("data"), Path("models/language.safetensors")
+MODEL = Path("models/line_cnn_transformer.safetensors")
 GLYPHS, CORPUS, TEST = DATA / "glyphs.h5", DATA / "brown.zip", path_of(DATA, "test")
 UNVARIED = VariationConfig(shift=0, stretch=0, bend=0, pen=0)
 """Glyphs as they are, as the lab's."""

@@ -13,12 +13,14 @@ import numpy as np
 import torch
 
 from benchmarks import plain
-from benchmarks.material import MODEL, UNVARIED
+from benchmarks.material import LANGUAGE, MODEL, UNVARIED
 from benchmarks.meter import measured
 from benchmarks.parameters import load_all
+from emnist_lines.language import language_file
 from emnist_lines.lines.bucket_sampler import BucketSampler, MicroBatch
 from emnist_lines.lines.dataset import LinesDataset
 from emnist_lines.network import model_file
+from emnist_lines.network.beam_search import ScoreWeights
 from emnist_lines.network.line_cnn_transformer import LineCNNTransformer
 from emnist_lines.network.transcription import texts_of
 from emnist_lines.training import fit
@@ -125,7 +127,8 @@ def decode(side: str, data: str, how: str = "greedy") -> dict[str, Any]:
     """Predict the train lines of a folder, encoder included: greedily or (ours) by ctc or beam."""
     recognizer, card = model_file.load(MODEL)
     dataset = LinesDataset(Path(data), "train", card.architecture.crop_step())
-    beam_width, ctc_weight = PARAMS.evaluate.beam_width, PARAMS.evaluate.ctc_weight
+    values, language = PARAMS.evaluate, language_file.load(LANGUAGE)
+    weights = ScoreWeights(values.decoder_weight, values.ctc_weight, values.language_weight)
     prepare(recognizer.network, side)
     predictions = [""] * len(dataset)
 
@@ -138,8 +141,10 @@ def decode(side: str, data: str, how: str = "greedy") -> dict[str, Any]:
         if how == "ctc":
             return recognizer.ctc(encoded)
         if how == "beam":
-            return recognizer.beam(encoded, beam_width, ctc_weight)
-        return [line.text for line in recognizer.greedy(encoded)]
+            found = recognizer.beam(encoded, values.beam_width, weights, language)
+        else:
+            found = recognizer.greedy(encoded)
+        return [line.text for line in found]
 
     @torch.no_grad()
     def run(batches: BucketSampler) -> None:
@@ -148,8 +153,7 @@ def decode(side: str, data: str, how: str = "greedy") -> dict[str, Any]:
                 predictions[index] = text
 
     run(BucketSampler(dataset.widths[:4], 4))  # warm-up
-    size = BATCH // beam_width if how == "beam" else BATCH  # as many hypotheses at a time
-    batches = unsorted(dataset) if side == "plain" else BucketSampler(dataset.widths, size)
+    batches = unsorted(dataset) if side == "plain" else BucketSampler(dataset.widths, BATCH)
     with measured(len(dataset)) as found:
         run(batches)
     return {**found, "predictions": predictions}

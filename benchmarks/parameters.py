@@ -5,6 +5,7 @@ from pathlib import Path
 from emnist_lines.common.config import SECTIONS, Section, load
 from emnist_lines.common.machine import MachineConfig
 from emnist_lines.evaluation.config import EvaluateConfig
+from emnist_lines.language.config import LanguageConfig
 from emnist_lines.network.config import ModelConfig
 from emnist_lines.sources.config import DownloadConfig
 from emnist_lines.synthesis.config import SynthesizeConfig
@@ -16,6 +17,7 @@ class Params(Section):
 
     download: DownloadConfig
     synthesize: SynthesizeConfig
+    language: LanguageConfig
     model: ModelConfig
     train: TrainConfig
     evaluate: EvaluateConfig

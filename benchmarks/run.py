@@ -18,7 +18,7 @@ from typing import Any
 
 import torch
 
-from benchmarks.material import CORPUS, GLYPHS, MODEL, require
+from benchmarks.material import CORPUS, GLYPHS, LANGUAGE, MODEL, require
 from benchmarks.tables import markdown, write
 from emnist_lines.common.errors import UserError, run
 
@@ -266,7 +266,7 @@ def table(results: dict[str, Any]) -> str:
         f"follows ({BAR:.0%} is the most it may take). One core renders {_cell(painted['lines_per_second_and_core'])} "
         f"lines a second for training, {_cell(painted['lines_per_second_and_core_unvaried'])} without variation.",
         f"Lines that both sides read differently: {results['lines_predicted_differently']}. Against greedy decoding, "
-        f"the CTC head alone takes {_cell(times['ctc'])} of the time, the beam search on both heads' scores "
+        f"the CTC head alone takes {_cell(times['ctc'])} of the time, the beam search with language "
         f"{_cell(times['beam'])}.",
         f"Medians of {results['repetitions']} repetitions (minimum to maximum), {results['threads']} threads, "
         f"{results['processor']}, torch {results['versions']['torch']}.",
@@ -290,7 +290,7 @@ def main() -> None:
     unknown = [part for part in options.parts if part not in PARTS]
     if unknown:
         raise UserError(f"there is no part {unknown[0]}; the parts are {', '.join(PARTS)}")
-    require(GLYPHS, CORPUS, MODEL)
+    require(GLYPHS, CORPUS, LANGUAGE, MODEL)
     kept = options.out / "results.json"
     if options.parts and not kept.is_file():
         raise UserError(f"{kept} has no results of the other parts yet; measure all first")

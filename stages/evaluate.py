@@ -15,8 +15,8 @@ from emnist_lines.evaluation.figures import prediction_figure
 from emnist_lines.evaluation.predict import evaluate
 from emnist_lines.figures import line_pictures
 
-MODEL, DATA = Path("models/line_cnn_transformer.safetensors"), Path("data")
-GLYPHS, TEST = Path("data/glyphs.h5"), Path("data/lines/test.h5")
+MODEL, LANGUAGE = Path("models/line_cnn_transformer.safetensors"), Path("models/language.safetensors")
+DATA, GLYPHS, TEST = Path("data"), Path("data/glyphs.h5"), Path("data/lines/test.h5")
 METRICS, PLOTS = Path("metrics"), Path("metrics/plots")
 EXAMPLES = 6
 """Test lines that are kept as pictures, one each."""
@@ -26,7 +26,7 @@ def main() -> None:
     values, machine = config.load(Path("params.yaml"), evaluate=EvaluateConfig, machine=MachineConfig)
     if machine.threads is not None:
         torch.set_num_threads(machine.threads)
-    metrics, predictions, lines = evaluate(MODEL, DATA, "test", values, machine)
+    metrics, predictions, lines = evaluate(MODEL, LANGUAGE, DATA, "test", values, machine)
     with atomic_write(METRICS / "test.json") as part:
         part.write_text(json.dumps(metrics, indent=1) + "\n")
     steps = align_all(predictions)
@@ -39,20 +39,21 @@ def main() -> None:
     }.items():
         with atomic_write(path) as part:
             table.to_csv(part, index=False, lineterminator="\n")
-    with atomic_write(PLOTS / "readings.png") as part:
+    with atomic_write(PLOTS / "predictions.png") as part:
         prediction_figure(predictions, lines, values.pictured_lines).save(part, "png")
     for number in range(min(EXAMPLES, len(lines))):
         with atomic_write(PLOTS / "examples" / f"{number}.png") as part:
             line_pictures.line(lines.image(number)).save(part, "png")
     print(
         f"test CER {metrics['cer']:.4f}, WER {metrics['wer']:.4f}, {metrics['exact_match']:.0%} of "
-        f"{metrics['lines']} lines without an error; pictured in {PLOTS}/readings.png"
+        f"{metrics['lines']} lines without an error; pictured in {PLOTS}/predictions.png"
     )
 
 
 if __name__ == "__main__":
     remedies = {
         str(MODEL): "`dvc pull train` fetches the released one, `dvc repro --force train` trains another",
+        str(LANGUAGE): "`dvc pull language` fetches the released one, `dvc repro --force language` makes it",
         str(GLYPHS): "make it with `dvc repro --force download`",
         str(TEST): "make it with `dvc repro --force synthesize`",
     }

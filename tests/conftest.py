@@ -1,5 +1,6 @@
 """What the tests share: small data of rendered characters, made once, and few threads."""
 
+import os
 from pathlib import Path
 
 import pytest
@@ -8,11 +9,15 @@ import yaml
 from benchmarks.parameters import Params, load_all
 
 from emnist_lines.common.glyphs import Glyphs, write_glyphs
+from emnist_lines.language import language_file
+from emnist_lines.language.documents import read_documents
+from emnist_lines.language.smoothing import build
 from emnist_lines.lines.line_file import path_of
 from emnist_lines.sources import brown, drawn
+from emnist_lines.synthesis import documents as corpora
 from emnist_lines.synthesis.config import SynthesizeConfig
-from emnist_lines.synthesis.documents import Document, read_documents
-from emnist_lines.synthesis.synthesize import synthesize
+from emnist_lines.synthesis.documents import Document
+from emnist_lines.synthesis.synthesize import TRAIN_DOCUMENTS, synthesize
 
 ROOT = Path(__file__).parent.parent
 REAL = ROOT / "data"
@@ -24,6 +29,12 @@ needs_real = pytest.mark.skipif(
 @pytest.fixture(scope="session", autouse=True)
 def _two_threads() -> None:
     torch.set_num_threads(2)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _released_language() -> None:
+    """A reader finds it here also where models/ is empty."""
+    os.environ["EMNIST_LINES_LANGUAGE"] = str(remote_file("language"))
 
 
 @pytest.fixture(scope="session")
@@ -53,7 +64,7 @@ def glyphs() -> Glyphs:
 def documents(tmp_path_factory: pytest.TempPathFactory) -> list[Document]:
     path = tmp_path_factory.mktemp("text") / "brown.zip"
     brown.write_builtin(path)
-    return read_documents(path)
+    return corpora.read_documents(path)
 
 
 @pytest.fixture(scope="session")
@@ -70,10 +81,23 @@ def made(glyphs: Glyphs, documents: list[Document], config: SynthesizeConfig, da
 
 
 @pytest.fixture(scope="session")
+def language(lines: Path, small: Params, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A language model of the few lines' train documents."""
+    path = tmp_path_factory.mktemp("language") / "language.safetensors"
+    language_file.save(path, build(read_documents(lines / TRAIN_DOCUMENTS), small.language))
+    return path
+
+
+@pytest.fixture(scope="session")
 def released() -> Path:
     """The released model, where the repository's own DVC remote keeps it."""
+    return remote_file("train")
+
+
+def remote_file(stage: str) -> Path:
+    """The model that a stage wrote, in the repository's own DVC remote."""
     lock = yaml.safe_load((ROOT / "dvc.lock").read_text(encoding="utf-8"))
-    (md5,) = (out["md5"] for out in lock["stages"]["train"]["outs"] if out["path"].endswith(".safetensors"))
+    (md5,) = (out["md5"] for out in lock["stages"][stage]["outs"] if out["path"].endswith(".safetensors"))
     return ROOT / "released" / "files" / "md5" / md5[:2] / md5[2:]
 
 

@@ -24,19 +24,19 @@ from emnist_lines.network.recognizer import Recognizer
 from emnist_lines.reading.reader import Reader
 
 RATES = {"cer": 0.0512, "wer": 0.2, "exact_match": 0.625, "interval": {"cer": [0.04, 0.06]}}
-METRICS: dict[str, Any] = {"source": "drawn", "lines": 200, "characters": 3000, **RATES}
+METRICS: dict[str, Any] = {"source": "drawn", "decoding": "beam", "lines": 200, "characters": 3000, **RATES}
 
 
 def test_summary(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    (tmp_path / "test.json").write_text(json.dumps(METRICS | {"ctc": RATES | {"cer": 0.1}, "beam": RATES}))
-    (tmp_path / "readings.png").write_bytes(b"")
+    (tmp_path / "test.json").write_text(json.dumps(METRICS | {"ctc": RATES | {"cer": 0.1}, "greedy": RATES}))
+    (tmp_path / "predictions.png").write_bytes(b"")
     cli.main(["summary", str(tmp_path)])
     assert capsys.readouterr().out == (
         "200 test lines, 3000 characters, source: drawn\n"
+        "beam search      CER 0.0512 (95%: 0.0400 to 0.0600)  WER 0.2000  lines without an error 62.5%\n"
         "greedy decoding  CER 0.0512 (95%: 0.0400 to 0.0600)  WER 0.2000  lines without an error 62.5%\n"
         "greedy CTC       CER 0.1000 (95%: 0.0400 to 0.0600)  WER 0.2000  lines without an error 62.5%\n"
-        "beam search      CER 0.0512 (95%: 0.0400 to 0.0600)  WER 0.2000  lines without an error 62.5%\n"
-        f"pictured in {tmp_path}/readings.png\n"
+        f"pictured in {tmp_path}/predictions.png\n"
     )
 
 

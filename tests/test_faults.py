@@ -22,7 +22,7 @@ OUTS = {
     "download": ["data/glyphs.h5", "data/brown.zip"],
     "synthesize": ["data/lines/train.h5", "data/lines/val.h5", "data/lines/test.h5"],
     "train": ["models/line_cnn_transformer.safetensors"],
-    "evaluate": ["metrics/test.json", "metrics/predictions.csv", "metrics/plots/readings.png"],
+    "evaluate": ["metrics/test.json", "metrics/predictions.csv", "metrics/plots/predictions.png"],
 }
 
 

@@ -89,7 +89,7 @@ def test_it_leaves_metrics_that_agree_with_each_other(repository: Path) -> None:
     history = pd.read_csv(repository / "metrics" / "train" / "plots" / "metrics" / "val_cer.tsv", sep="\t")
     assert history["step"].tolist() == [1, 2]
     assert history["val_cer"].min() == best["val_cer"]
-    for name in ("lines.png", "plots/readings.png"):
+    for name in ("lines.png", "plots/predictions.png"):
         with Image.open(repository / "metrics" / name) as picture:
             assert picture.width > 100
 
@@ -173,7 +173,7 @@ def test_a_report_s_parameter_repeats_only_the_evaluation(repository: Path) -> N
     run(repository, "git", "checkout", "-q", ".")
 
 
-IMAGES = ("metrics_lines_png", "metrics_plots_readings_png")
+IMAGES = ("metrics_lines_png", "metrics_plots_predictions_png")
 PLOTS = {
     "Loss": ("epoch", "loss (nats per token)"),
     "Character_error_rate_on_the_validation_lines": ("epoch", "CER (edits per character)"),

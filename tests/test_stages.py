@@ -10,8 +10,8 @@ from tests.conftest import ROOT
 
 PACKAGE = ROOT / "src" / "emnist_lines"
 PIPELINE = yaml.safe_load((ROOT / "dvc.yaml").read_text(encoding="utf-8"))
-STAGES = ("download", "synthesize", "train", "evaluate")
-SECTIONS = {"download", "synthesize", "model", "train", "evaluate"}
+STAGES = ("download", "synthesize", "language", "train", "evaluate")
+SECTIONS = {"download", "synthesize", "language", "model", "train", "evaluate"}
 
 
 def imported_modules(path: Path) -> set[Path]:
@@ -36,7 +36,7 @@ def imported_modules(path: Path) -> set[Path]:
     return seen
 
 
-def test_there_are_four_stages() -> None:
+def test_there_are_five_stages() -> None:
     assert tuple(PIPELINE["stages"]) == STAGES
 
 

@@ -15,13 +15,14 @@ from emnist_lines.common import errors
 from emnist_lines.common.files import atomic_write
 from emnist_lines.lines.line_file import SPLITS
 from emnist_lines.reading import picture_file
-from emnist_lines.reading.released import RELEASED
+from emnist_lines.reading.released import LANGUAGE, RELEASED
 
 if TYPE_CHECKING:  # torch takes a second to import
     from emnist_lines.network.transcription import Transcription
 
-OTHERS = {"ctc": "greedy CTC", "beam": "beam search"}
-"""The decodings that metrics may tell beside the greedy one."""
+DECODINGS = {"beam": "beam search", "greedy": "greedy decoding", "ctc": "greedy CTC"}
+"""The decodings that metrics tell, and what they are called."""
+LANGUAGE_REMEDY = "`dvc pull language` fetches the released one, `dvc repro --force language` makes it"
 REMEDY = "`dvc pull train` fetches the released one, `dvc repro --force train` trains another"
 """What to do where the released model is missing."""
 DATA_REMEDY = "`dvc repro synthesize` makes the data"
@@ -36,7 +37,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")  # names in other letters than the terminal's
     try:
-        errors.run(lambda: options.call(options), {str(RELEASED): REMEDY, "data": DATA_REMEDY})
+        remedies = {str(RELEASED): REMEDY, str(LANGUAGE): LANGUAGE_REMEDY, "data": DATA_REMEDY}
+        errors.run(lambda: options.call(options), remedies)
         sys.stdout.flush()
     except BrokenPipeError:  # whoever read the output has seen enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -70,6 +72,7 @@ def _parser() -> argparse.ArgumentParser:
         help="print a list of objects with file, line, text, confidence and each character's",
     )
     _takes_model(read)
+    _takes_language(read)
     read.set_defaults(call=_read)
 
     export = commands.add_parser(
@@ -92,6 +95,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     demo.add_argument("--port", type=int, default=7860, help="of the page's address http://127.0.0.1:PORT (7860)")
     _takes_model(demo)
+    _takes_language(demo)
     demo.set_defaults(call=_demo)
 
     lines = commands.add_parser(
@@ -132,12 +136,24 @@ def _takes_model(command: argparse.ArgumentParser) -> None:
     )
 
 
+def _takes_language(command: argparse.ArgumentParser) -> None:
+    command.add_argument(
+        "--no-language",
+        dest="language",
+        action="store_false",
+        help="read what the ink says alone, as for names and serial numbers; else a language model of English helps",
+    )
+    command.add_argument(
+        "--words", type=Path, metavar="FILE", help="a text of words that the language model is to expect"
+    )
+
+
 def _read(options: argparse.Namespace) -> None:
     from emnist_lines.network.transcription import Transcription
     from emnist_lines.reading.reader import Reader
 
     nothing = Transcription("", 0.0, [])
-    reader = Reader(options.model)
+    reader = Reader(options.model, options.language, options.words)
     names, failed = _named(options.images)
     rows: list[dict[str, Any]] = []
     for start in range(0, len(names), TOGETHER):
@@ -231,7 +247,7 @@ def _export(options: argparse.Namespace) -> None:
 def _demo(options: argparse.Namespace) -> None:
     from emnist_lines.reading import demo
 
-    demo.serve(options.port, options.model)
+    demo.serve(options.port, options.model, options.language, options.words)
 
 
 def summarize(folder: Path) -> str:
@@ -243,15 +259,15 @@ def summarize(folder: Path) -> str:
     path = folder / "test.json"
     try:
         metrics = json.loads(path.read_text(encoding="utf-8"))
-        rows = [("greedy decoding", metrics)]
-        rows += [(title, metrics[name]) for name, title in OTHERS.items() if name in metrics]
+        rows = [(DECODINGS[metrics["decoding"]], metrics)]
+        rows += [(title, metrics[name]) for name, title in DECODINGS.items() if name in metrics]
         lines = [f"{metrics['lines']} test lines, {metrics['characters']} characters, source: {metrics['source']}"]
         lines += [_row(name, figures) for name, figures in rows]
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise errors.UserError(
             f"{path} holds no metrics ({errors.one_line(error)}); make them with `dvc repro`"
         ) from None
-    found = [path for path in (folder / "plots" / "readings.png", folder / "readings.png") if path.exists()]
+    found = [path for path in (folder / "plots" / "predictions.png", folder / "predictions.png") if path.exists()]
     return "\n".join(lines + [f"pictured in {path}" for path in found])
 
 

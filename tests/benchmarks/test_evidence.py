@@ -42,7 +42,7 @@ def test_the_lab_s_rows_differ_in_their_tokens_alone() -> None:
 
 
 def test_rows_are_measured_kept_and_told(
-    small: Params, lines: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    small: Params, lines: Path, language: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     shutil.copytree(lines, tmp_path / "data")
     brown.write_builtin(tmp_path / "data" / "brown.zip")
@@ -52,6 +52,7 @@ def test_rows_are_measured_kept_and_told(
     rows = {name: evidence.ROWS[name] for name in ("ours", "lab_protocol")}
     monkeypatch.setattr(evidence, "ROWS", rows)
     (tmp_path / "models").mkdir()
+    shutil.copy(language, tmp_path / evidence.LANGUAGE)
     (tmp_path / "params.yaml").write_text(yaml.safe_dump(short.model_dump(mode="json")))
     trained(short, lines, tmp_path, out=tmp_path / evidence.MODEL)
     monkeypatch.setattr("sys.argv", ["evidence", "--out", str(tmp_path), "lab_protocol"])
@@ -65,9 +66,9 @@ def test_rows_are_measured_kept_and_told(
     assert again["rows"].keys() == {"lab_protocol", "ours"}
     assert again["rows"]["lab_protocol"] == found["rows"]["lab_protocol"]
     assert found.keys() == again.keys() - {"released"}
-    figures, _, _ = evaluate(tmp_path / evidence.MODEL, lines, "test", short.evaluate, short.machine)
-    assert again["released"]["test"]["beam"]["cer"] == figures["beam"]["cer"]
-    assert again["released"]["seen"]["greedy"]["cer"] != figures["cer"]
+    figures, _, _ = evaluate(tmp_path / evidence.MODEL, language, lines, "test", short.evaluate, short.machine)
+    assert again["released"]["test"]["main"]["cer"] == figures["cer"]
+    assert again["released"]["seen"]["greedy"]["cer"] != figures["greedy"]["cer"]
     page = (tmp_path / "evidence.md").read_text(encoding="utf-8")
     assert f"| ours | **{again['rows']['ours']['cer']:.4f}** |" in page
     assert f"| … the CTC head alone | **{figures['ctc']['cer']:.4f}** |" in page

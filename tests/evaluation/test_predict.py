@@ -7,17 +7,27 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+import torch
 from benchmarks.parameters import Params
 
+from emnist_lines.common.alphabet import encode
 from emnist_lines.evaluation.config import EvaluateConfig
 from emnist_lines.evaluation.figures import examples, prediction_figure, ranked
 from emnist_lines.evaluation.predict import evaluate
-from emnist_lines.evaluation.rates import rates
+from emnist_lines.evaluation.rates import difference, rates
+from emnist_lines.language import language_file
 from emnist_lines.network import model_file
 from tests.training_run import trained
 
 EVALUATE = EvaluateConfig(
-    batch_size=7, bootstrap_samples=500, bootstrap_seed=0, pictured_lines=3, beam_width=3, ctc_weight=0.3
+    batch_size=7,
+    bootstrap_samples=500,
+    bootstrap_seed=0,
+    pictured_lines=3,
+    beam_width=3,
+    decoder_weight=0.7,
+    ctc_weight=0.3,
+    language_weight=0.4,
 )
 
 
@@ -35,6 +45,15 @@ def test_rates_of_known_readings() -> None:
     assert figures["cer_per_line"] == pytest.approx((3 / 11 + 0 + 3 / 3 + 3 / 4) / 4, abs=1e-5)
     assert figures["wer"] == pytest.approx((1 + 0 + 2 + 1) / 6, abs=1e-5)
     assert figures["exact_match"] == 0.25
+
+
+def test_case_can_be_ignored_and_two_columns_compared() -> None:
+    both = frame(("The end", "the cnd"), ("abc", "abc")).assign(other=["THE END", "abd"])
+    assert rates(both, "prediction", EVALUATE)["cer_case_ignored"] == 0.1
+    assert rates(both, "other", EVALUATE)["cer_case_ignored"] == 0.1
+    found = difference(both, "prediction", "other", EVALUATE)
+    assert found["cer"] == pytest.approx((2 - 5 - 1) / 10)
+    assert found["interval"] == pytest.approx([-3 / 7, -1 / 3], abs=1e-5)  # only the first line, only the second
 
 
 def test_intervals_hold_the_rate_and_narrow_with_more_lines() -> None:
@@ -67,56 +86,91 @@ def model(lines: Path, small: Params, tmp_path_factory: pytest.TempPathFactory) 
 
 
 def test_evaluating_the_validation_lines_gives_training_s_best_figures(
-    model: Path, lines: Path, small: Params, tmp_path: Path
+    model: Path, language: Path, lines: Path, small: Params, tmp_path: Path
 ) -> None:
-    metrics, predictions, dataset = evaluate(model, lines, "val", EVALUATE, small.machine)
+    metrics, predictions, dataset = evaluate(model, language, lines, "val", EVALUATE, small.machine)
     best = json.loads((model.parent / "live" / "metrics.json").read_text())["best"]
-    assert metrics["cer"] == pytest.approx(best["val_cer"], abs=1e-5)
+    assert metrics["greedy"]["cer"] == pytest.approx(best["val_cer"], abs=1e-5)
     assert metrics["ctc"]["cer"] == pytest.approx(best["val_ctc_cer"], abs=1e-5)
     assert metrics["loss"] == pytest.approx(best["val_loss"], rel=1e-5)
     assert metrics["source"] == "drawn"
     assert predictions["text"].tolist() == dataset.texts
 
 
-def test_a_row_per_line_in_the_file_s_order_whatever_the_batches(model: Path, lines: Path, small: Params) -> None:
-    _, one, dataset = evaluate(model, lines, "test", EVALUATE, small.machine)
-    _, two, _ = evaluate(model, lines, "test", EVALUATE.replace(batch_size=24), small.machine)
+def test_a_row_per_line_in_the_file_s_order_whatever_the_batches(
+    model: Path, language: Path, lines: Path, small: Params
+) -> None:
+    _, one, dataset = evaluate(model, language, lines, "test", EVALUATE, small.machine)
+    _, two, _ = evaluate(model, language, lines, "test", EVALUATE.replace(batch_size=24), small.machine)
     pd.testing.assert_frame_equal(one, two, atol=1e-3)
     assert one.columns[:6].tolist() == ["text", "prediction", "edits", "length", "confidence", "confidences"]
-    assert one.columns[6:].tolist() == ["ctc_prediction", "beam_prediction"]
+    assert one.columns[6:].tolist() == ["greedy_prediction", "ctc_prediction"]
     assert one["confidences"].str.split().str.len().tolist() == one["prediction"].str.len().tolist()
     assert one["text"].tolist() == dataset.texts
     assert one["length"].tolist() == [len(text) for text in dataset.texts]
     assert one["confidence"].between(0, 1).all()
 
 
-def test_the_beam_search_is_told_beside_and_may_be_left_out(model: Path, lines: Path, small: Params) -> None:
-    metrics, predictions, _ = evaluate(model, lines, "test", EVALUATE, small.machine)
-    assert (metrics["beam"]["width"], metrics["beam"]["ctc_weight"]) == (3, 0.3)
-    assert metrics["beam"]["cer"] == rates(predictions, "beam_prediction", EVALUATE)["cer"]
-    assert metrics["beam"]["cer"] < 1
-    alone = EVALUATE.replace(beam_width=1, ctc_weight=0.0)  # the decoder's own best choice at each step
-    _, predictions, _ = evaluate(model, lines, "test", alone, small.machine)
-    full = predictions["prediction"].str.len() >= 8  # there the search must end, greedy decoding writes on
-    same = predictions["beam_prediction"] == predictions["prediction"]
-    assert same[~full].all()
-    metrics, predictions, _ = evaluate(model, lines, "test", EVALUATE.replace(beam_width=0), small.machine)
-    assert "beam" not in metrics
-    assert "beam_prediction" not in predictions
+def test_the_beam_search_is_the_main_decoding_unless_its_width_is_0(
+    model: Path, language: Path, lines: Path, small: Params
+) -> None:
+    metrics, predictions, dataset = evaluate(model, language, lines, "test", EVALUATE, small.machine)
+    assert metrics["decoding"] == "beam"
+    assert metrics["cer"] == rates(predictions, "prediction", EVALUATE)["cer"]
+    assert metrics["greedy"]["cer"] == rates(predictions, "greedy_prediction", EVALUATE)["cer"]
+    for text, name in (("known_text", True), ("new_text", False)):
+        rows = predictions[dataset.known == name]
+        assert metrics[text] == rates(rows, "prediction", EVALUATE)
+        assert metrics["ctc"][text] == rates(rows, "ctc_prediction", EVALUATE)
+    more = metrics["greedy"]["more_than_main"]
+    assert more["cer"] == pytest.approx(metrics["greedy"]["cer"] - metrics["cer"], abs=2e-5)
+    assert more["interval"][0] <= more["cer"] <= more["interval"][1]
+
+    greedily = EVALUATE.replace(beam_width=0)
+    alone, told, _ = evaluate(model, Path("none"), lines, "test", greedily, small.machine)  # asks for no language
+    assert alone["decoding"] == "greedy"
+    assert told["prediction"].tolist() == predictions["greedy_prediction"].tolist()
+    assert "greedy" not in alone
+    assert "greedy_prediction" not in told
 
 
-def test_without_a_ctc_head_there_is_no_ctc(lines: Path, small: Params, tmp_path: Path) -> None:
+def test_language_counts_as_much_as_its_weight(model: Path, language: Path, lines: Path, small: Params) -> None:
+    found = {}
+    for weight in (0.0, 0.4, 5.0):
+        config = EVALUATE.replace(language_weight=weight)
+        _, predictions, _ = evaluate(model, language, lines, "test", config, small.machine)
+        found[weight] = predictions["prediction"].tolist()
+    scorer = language_file.load(language)
+
+    def likelihood(texts: list[str]) -> float:
+        total = 0.0
+        for text in texts:
+            state = scorer.start(1)
+            for token in encode(text):
+                log_probs, states = scorer.extend(state, torch.tensor([[token]]))
+                total, state = total + float(log_probs), states[:, 0]
+        return total / sum(len(text) + 1 for text in texts)
+
+    assert likelihood(found[0.0]) < likelihood(found[0.4]) < likelihood(found[5.0])
+    _, none, _ = evaluate(model, None, lines, "test", EVALUATE, small.machine)
+    assert none["prediction"].tolist() == found[0.0]
+
+
+def test_without_a_ctc_head_there_is_no_ctc(language: Path, lines: Path, small: Params, tmp_path: Path) -> None:
     values = small.replace(train=small.train.replace(max_epochs=1, curriculum=(), ctc_weight=0.0))
     trained(values, lines, tmp_path)
-    metrics, predictions, _ = evaluate(tmp_path / "model", lines, "test", EVALUATE, small.machine)
-    assert not {"ctc", "beam"} & set(metrics)
+    metrics, predictions, _ = evaluate(tmp_path / "model", language, lines, "test", EVALUATE, small.machine)
+    assert "ctc" not in metrics
+    assert metrics["decoding"] == "beam"  # on decoder and language
     assert "ctc_prediction" not in predictions
     recognizer, _ = model_file.load(tmp_path / "model")
     assert recognizer.ctc_head is None
 
 
-def test_examples_are_the_best_the_middle_and_the_worst(model: Path, lines: Path, small: Params) -> None:
-    _, predictions, dataset = evaluate(model, lines, "test", EVALUATE, small.machine)
+def test_examples_are_the_best_the_middle_and_the_worst(
+    model: Path, language: Path, lines: Path, small: Params
+) -> None:
+    _, predictions, dataset = evaluate(model, language, lines, "test", EVALUATE, small.machine)
     rows = ranked(predictions)
     rate = (predictions["edits"] / predictions["length"])[rows].to_numpy()
     assert (np.diff(rate) >= 0).all()

@@ -43,18 +43,39 @@ def test_each_step_is_that_of_the_whole_prefix(network: LineCNNTransformer, mask
 
 
 @torch.no_grad()
-def test_a_row_continues_what_another_one_has_seen(network: LineCNNTransformer) -> None:
-    """Rows of one line, as a beam search has them."""
-    features = encoded(masked=False)[0][:1].expand(3, -1, -1).contiguous()
-    tokens = torch.randint(4, len(SYMBOLS), (3, STEPS))
+@pytest.mark.parametrize("masked", [True, False])
+def test_rows_continue_what_others_have_seen(network: LineCNNTransformer, masked: bool) -> None:
+    """Hypotheses of lines, as a beam search has them: more and fewer of each, until lines have none and are forgotten.
+
+    The three lines are 0, 1 and 2; `rows` tells which row of the step before each one continues.
+    """
+    features, mask = encoded(masked)
+    cache = KeyValueCache(network, features, mask, STEPS)
+    lines, prefixes = torch.arange(3), torch.empty(3, 0, dtype=torch.long)
+    steps = [None, [0, 0, 0, 1, 2, 2], [2, 0, 3, 3, 4, 5], [1, 1, 0, 4], [0, 2, 3, 3, 3], [2, 3, 4, 4], [1, 0, 3]]
+    for position, rows in enumerate(steps):
+        if rows is not None:
+            lines, prefixes = lines[rows], prefixes[rows]
+        tokens = torch.randint(4, len(SYMBOLS), (len(lines),))
+        prefixes = torch.cat([prefixes, tokens[:, None]], dim=1)
+        found = cache.step(tokens, position, None if rows is None else torch.tensor(rows))
+        expected = whole_prefix(network, prefixes, features[lines], None if mask is None else mask[lines])[:, -1]
+        torch.testing.assert_close(found, expected, rtol=1e-4, atol=1e-5)
+    assert len(lines) == 3
+    assert set(lines.tolist()) == {2}
+    assert len(cache.layers[0].keys) == 1
+
+
+@torch.no_grad()
+def test_there_is_room_for_as_many_rows_as_there_are(network: LineCNNTransformer) -> None:
+    """Forty rows of one line at each step, in a cache that first makes room for one."""
+    features = encoded(masked=False)[0][:1]
     cache = KeyValueCache(network, features, None, STEPS)
-    for position in range(3):
-        cache.step(tokens[:, position], position)
-    rows = torch.tensor([2, 2, 0])
-    cache.reorder(rows)
-    prefixes = torch.cat([tokens[rows, :3], tokens[:, 3:]], dim=1)
-    expected = whole_prefix(network, prefixes, features, None)
-    assert not torch.allclose(expected, whole_prefix(network, tokens, features, None), atol=1e-4)
-    for position in range(3, STEPS):
-        found = cache.step(tokens[:, position], position)
-        torch.testing.assert_close(found, expected[:, position], rtol=1e-4, atol=1e-5)
+    prefixes = torch.full((1, 1), 5)
+    cache.step(prefixes[:, 0], 0)
+    for position in range(1, STEPS):
+        rows = torch.randint(0, len(prefixes), (40,))
+        prefixes = torch.cat([prefixes[rows], torch.randint(4, len(SYMBOLS), (40, 1))], dim=1)
+        found = cache.step(prefixes[:, -1], position, rows)
+        expected = whole_prefix(network, prefixes, features.expand(40, -1, -1), None)[:, -1]
+        torch.testing.assert_close(found, expected, rtol=1e-4, atol=1e-5)

@@ -10,12 +10,15 @@ from benchmarks.parameters import Params
 from torch import Tensor, nn
 
 from emnist_lines.common.alphabet import END, PAD, encode, frame
-from emnist_lines.network.beam_search import beam_search
+from emnist_lines.network.beam_search import ScoreWeights, beam_search
+from emnist_lines.network.ctc_prefix import Outputs
 from emnist_lines.network.greedy import greedy_ctc, greedy_decode
 from emnist_lines.network.recognizer import Encoded, Recognizer, ctc_head
 from emnist_lines.network.transcription import texts_of, transcriptions
+from tests.network.bigrams import Bigrams
 
 MAX_LENGTH = 12
+DECODER, BOTH, ALL = ScoreWeights(1.0, 0.0, 0.0), ScoreWeights(0.7, 0.3, 0.0), ScoreWeights(0.7, 0.3, 0.6)
 TEXTS = ["hello", "a b c", "Zz"]
 
 
@@ -89,30 +92,42 @@ def test_ctc_is_the_ctc_head_s_best_path(recognizer: Recognizer) -> None:
     assert len(set(found)) == 3
 
 
-@pytest.mark.parametrize(("width", "weight"), [(1, 0.0), (3, 0.3), (4, 0.9)])
-def test_beam_is_the_beam_search(recognizer: Recognizer, width: int, weight: float) -> None:
-    encoded = encoded_by(recognizer)
+@pytest.mark.parametrize(("width", "weights"), [(1, DECODER), (3, BOTH), (4, ALL)])
+def test_beam_is_the_beam_search(recognizer: Recognizer, width: int, weights: ScoreWeights) -> None:
+    encoded, language = encoded_by(recognizer), Bigrams()
     assert encoded.ctc_logits is not None
-    found = recognizer.beam(encoded, width, weight)
-    tokens = beam_search(
+    ctc = Outputs.of(encoded.ctc_logits, encoded.windows)
+    found = beam_search(
         recognizer.network,
         encoded.features,
         encoded.mask,
-        encoded.ctc_logits,
-        encoded.windows,
+        ctc,
+        language,
+        weights=weights,
         max_length=MAX_LENGTH,
         width=width,
-        ctc_weight=weight,
     )
-    assert found == texts_of(tokens)
-    assert len(found) == 3
+    lines = recognizer.beam(encoded, width, weights, language)
+    assert lines == transcriptions(found.tokens, found.log_probs, 0.0)
+    assert [line.text for line in lines] == texts_of(found.tokens)
+    assert [len(line.confidences) for line in lines] == [len(line.text) for line in lines]
+    assert all(0 <= p <= 1 for line in lines for p in [line.confidence, *line.confidences])
+    assert all(line.confidence <= min(line.confidences, default=1) for line in lines)
 
 
-def test_width_and_weight_of_the_beam_are_taken(recognizer: Recognizer) -> None:
+def test_width_and_weights_of_the_beam_are_taken(recognizer: Recognizer) -> None:
     encoded = encoded_by(recognizer)
-    greedy = [line.text for line in recognizer.greedy(encoded)]
-    assert [text[: MAX_LENGTH - 2] for text in greedy] == recognizer.beam(encoded, 1, 0.0)  # <E> is its last token
-    assert recognizer.beam(encoded, 4, 0.9) != recognizer.beam(encoded, 4, 0.0)
+    greedy = [line.text[: MAX_LENGTH - 2] for line in recognizer.greedy(encoded)]  # <E> is its last token
+    assert greedy == [line.text for line in recognizer.beam(encoded, 1, DECODER)]
+    assert recognizer.beam(encoded, 4, ScoreWeights(0.1, 0.9, 0.0)) != recognizer.beam(encoded, 4, DECODER)
+    assert recognizer.beam(encoded, 4, ALL, Bigrams()) != recognizer.beam(encoded, 4, ALL, Bigrams(seed=1))
+
+
+def test_without_a_ctc_head_a_beam_search_may_do_without(small: Params) -> None:
+    recognizer = build(small, with_ctc=False)
+    encoded = encoded_by(recognizer)
+    for weights, language in ((DECODER, None), (ScoreWeights(1.0, 0.0, 0.5), Bigrams())):
+        assert len(recognizer.beam(encoded, 3, weights, language)) == 3
 
 
 @torch.no_grad()
@@ -134,7 +149,7 @@ def test_token_losses_are_the_cross_entropy_of_each_target(recognizer: Recognize
 
 CALLS: dict[str, Callable[[Recognizer, Encoded], object]] = {
     "ctc": lambda recognizer, encoded: recognizer.ctc(encoded),
-    "beam": lambda recognizer, encoded: recognizer.beam(encoded, 2, 0.3),
+    "beam": lambda recognizer, encoded: recognizer.beam(encoded, 2, BOTH),
 }
 
 
@@ -152,7 +167,7 @@ def everything(recognizer: Recognizer, encoded: Encoded) -> tuple[object, ...]:
     tokens = torch.tensor([frame(encode(text), MAX_LENGTH) for text in TEXTS])
     with torch.no_grad():
         losses = recognizer.token_losses(encoded, tokens)[0].tolist()
-    return recognizer.greedy(encoded), recognizer.ctc(encoded), recognizer.beam(encoded, 3, 0.3), losses
+    return recognizer.greedy(encoded), recognizer.ctc(encoded), recognizer.beam(encoded, 3, ALL, Bigrams()), losses
 
 
 def test_it_keeps_nothing_between_calls(recognizer: Recognizer) -> None:

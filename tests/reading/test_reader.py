@@ -16,13 +16,16 @@ from rapidfuzz.distance import Levenshtein
 import emnist_lines
 from emnist_lines.common.errors import UserError
 from emnist_lines.evaluation.predict import predict
+from emnist_lines.language import language_file
 from emnist_lines.lines.dataset import LinesDataset
 from emnist_lines.network import model_file
+from emnist_lines.network.beam_search import ScoreWeights
 from emnist_lines.network.recognizer import Recognizer
 from emnist_lines.reading import picture_file, preprocessing
+from emnist_lines.reading import reader as module
 from emnist_lines.reading.long_lines import cut
 from emnist_lines.reading.reader import Reader
-from tests.conftest import REAL, needs_real
+from tests.conftest import REAL, needs_real, remote_file
 
 
 @pytest.fixture(scope="module")
@@ -30,24 +33,56 @@ def reader(released: Path) -> Reader:
     return Reader(released)
 
 
+@pytest.fixture(scope="module")
+def ink_reader(released: Path) -> Reader:
+    """Reads without language."""
+    return Reader(released, language=False)
+
+
 def images(dataset: LinesDataset, count: int) -> list[np.ndarray]:
     return [dataset.image(i) for i in range(count)]
 
 
-def expected(released: Path, dataset: LinesDataset, values: Params, count: int) -> list[str]:
+def expected(released: Path, dataset: LinesDataset, values: Params, count: int, language: bool = True) -> list[str]:
     """What `evaluate` reads in the first lines."""
     recognizer, _ = model_file.load(released)
-    predictions, _ = predict(recognizer, dataset, values.evaluate.replace(beam_width=0), values.machine)
+    scorer = language_file.load(remote_file("language")) if language else None
+    config = values.evaluate if language else values.evaluate.replace(beam_width=0)
+    predictions, _ = predict(recognizer, scorer, dataset, config, values.machine)
     return list(predictions["prediction"][:count])
 
 
 def test_lines_are_read_as_evaluation_reads_them(
-    released: Path, reader: Reader, drawn_lines: Path, small: Params
+    released: Path, reader: Reader, ink_reader: Reader, drawn_lines: Path, small: Params
 ) -> None:
     dataset = LinesDataset(drawn_lines, "test", step=8)
-    wanted = expected(released, dataset, small, len(dataset))
-    assert [text.text for text in reader.read_all(images(dataset, len(dataset)))] == wanted
-    assert reader.read(images(dataset, 1)[0]).text == wanted[0]
+    with_language = expected(released, dataset, small, len(dataset))
+    by_ink = expected(released, dataset, small, len(dataset), language=False)
+    assert with_language != by_ink
+    for one, wanted in ((reader, with_language), (ink_reader, by_ink)):
+        assert [text.text for text in one.read_all(images(dataset, len(dataset)))] == wanted
+        assert one.read(images(dataset, 1)[0]).text == wanted[0]
+
+
+def test_the_reader_searches_as_evaluation_does(defaults: Params) -> None:
+    values = defaults.evaluate
+    assert ScoreWeights(values.decoder_weight, values.ctc_weight, values.language_weight) == module.WEIGHTS
+    assert values.beam_width == module.BEAM_WIDTH
+
+
+def test_own_words_are_expected(released: Path, drawn_lines: Path, tmp_path: Path) -> None:
+    """A name that the ink leaves open; words that are none do no harm to it."""
+    dataset = LinesDataset(drawn_lines, "test", step=8)
+    texts = Reader(released).read_all(images(dataset, 64))
+    wrong = [i for i, text in enumerate(texts) if text.text != dataset.texts[i]]
+    assert wrong
+    (tmp_path / "words.txt").write_text(" ".join(dataset.texts[i] for i in wrong))
+    told = Reader(released, words=tmp_path / "words.txt").read_all([dataset.image(i) for i in wrong])
+    assert sum(text.text == dataset.texts[i] for i, text in zip(wrong, told, strict=True)) > 0
+    with pytest.raises(UserError, match=r"none\.txt is missing"):
+        Reader(released, words=tmp_path / "none.txt")
+    with pytest.raises(UserError, match=r"none\.safetensors is missing"):
+        Reader(released, tmp_path / "none.safetensors")
 
 
 @pytest.mark.slow
@@ -150,7 +185,7 @@ def test_more_characters_than_fit_are_read_in_two(
         recognizer.network.fc.bias[12] = 9
     card = model_file.ModelCard(small.model.architecture(), 10, start_end_tokens=True, label_smoothing=0.0)
     model_file.save(tmp_path / "model", recognizer.modules().state_dict(), card)
-    text = Reader(tmp_path / "model").read(np.full((28, 200), 200, dtype=np.uint8) * (np.arange(200) % 20 > 3))
+    text = Reader(tmp_path / "model", language=False).read(np.full((28, 200), 200, dtype=np.uint8) * (np.arange(200) % 20 > 3))
     assert len(text.text) > 9
     assert set(text.text) <= {"8", " "}
 

@@ -13,7 +13,7 @@ from ruamel.yaml.error import YAMLError
 
 from emnist_lines.common.errors import UserError
 
-SECTIONS = ("download", "synthesize", "model", "train", "evaluate", "machine")
+SECTIONS = ("download", "synthesize", "language", "model", "train", "evaluate", "machine")
 """All sections of `params.yaml`."""
 Seed = Annotated[int, Field(ge=0, lt=2**32)]
 Share = Annotated[float, Field(ge=0, lt=1)]

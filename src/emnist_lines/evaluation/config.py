@@ -1,8 +1,12 @@
 """The section `evaluate` of `params.yaml`."""
 
-from pydantic import Field
+from typing import Annotated
 
-from emnist_lines.common.config import Section, Seed, Share
+from pydantic import Field, ValidationInfo, field_validator
+
+from emnist_lines.common.config import Section, Seed
+
+Weight = Annotated[float, Field(ge=0, le=10)]
 
 
 class EvaluateConfig(Section):
@@ -12,5 +16,14 @@ class EvaluateConfig(Section):
     bootstrap_samples: int = Field(ge=1, description="resamples of the lines, for the 95% intervals")
     bootstrap_seed: Seed = Field(description="of the resamples")
     pictured_lines: int = Field(ge=1, description="lines in the picture of predictions")
-    beam_width: int = Field(ge=0, le=64, description="hypotheses that the beam search keeps; 0: no beam search")
-    ctc_weight: Share = Field(description="share of the CTC head in their scores")
+    beam_width: int = Field(ge=0, le=64, description="hypotheses that the beam search keeps; 0: greedy decoding alone")
+    decoder_weight: Weight = Field(description="what the decoder counts in the score of a hypothesis")
+    ctc_weight: Weight = Field(description="what the CTC head counts; without one it does not")
+    language_weight: Weight = Field(description="what the language model counts; 0: none is needed")
+
+    @field_validator("language_weight")
+    @classmethod
+    def _something_counts(cls, value: float, info: ValidationInfo) -> float:
+        if info.data.get("decoder_weight") == 0 == info.data.get("ctc_weight"):
+            raise ValueError("must go with a decoder_weight or a ctc_weight above 0, or the ink would not count")
+        return value

@@ -13,23 +13,28 @@ from emnist_lines.common.machine import MachineConfig
 from emnist_lines.evaluation.alignment import align_all
 from emnist_lines.evaluation.breakdowns import calibration_error
 from emnist_lines.evaluation.config import EvaluateConfig
-from emnist_lines.evaluation.rates import edits, rates
+from emnist_lines.evaluation.rates import difference, edits, rates
+from emnist_lines.language import language_file
+from emnist_lines.language.model import LanguageModel
 from emnist_lines.lines.bucket_sampler import BucketSampler
 from emnist_lines.lines.dataset import Batch, LinesDataset, data_loader
 from emnist_lines.network import model_file
+from emnist_lines.network.beam_search import ScoreWeights
 from emnist_lines.network.recognizer import Recognizer
+from emnist_lines.network.transcription import Transcription
 
-DECODINGS = {"ctc": "ctc_prediction", "beam": "beam_prediction"}
-"""Decodings beside the greedy one: their names in the metrics, and their columns."""
+OTHERS = ("greedy", "ctc")
+"""Decodings that are told beside the main one, as far as they are others; `NAME_prediction` are their columns."""
 
 
 def evaluate(
-    model: Path, data: Path, split: str, config: EvaluateConfig, machine: MachineConfig
+    model: Path, language: Path | None, data: Path, split: str, config: EvaluateConfig, machine: MachineConfig
 ) -> tuple[dict[str, Any], pd.DataFrame, LinesDataset]:
-    """Read a split with a saved model: greedily, with its CTC head, and with a beam search on both.
+    """Read a split with saved models: by beam search (unless `beam_width` is 0), greedily and with the CTC head.
 
     Args:
         model: the model file.
+        language: the language model's file; not read if it counts nothing. None: there is none.
         data: the folder of all data; see `LinesDataset`.
         split: train, val or test.
         config: how lines are read.
@@ -42,30 +47,47 @@ def evaluate(
         FileError: a file is missing, damaged or of another format.
     """
     recognizer, card = model_file.load(model)
+    wanted = language if config.beam_width and config.language_weight else None
+    words = language_file.load(wanted) if wanted else None
     dataset = LinesDataset(data, split, card.architecture.crop_step())
-    predictions, loss = predict(recognizer, dataset, config, machine)
-    metrics: dict[str, Any] = {"source": dataset.source, **rates(predictions, "prediction", config), "loss": loss}
-    for name, rows in (("known_text", dataset.known), ("new_text", ~dataset.known)):
-        if rows.any():
-            metrics[name] = rates(predictions[rows], "prediction", config)
-    metrics["calibration_error"] = round(calibration_error(align_all(predictions)), 5)
-    for name, column in DECODINGS.items():
+    predictions, loss = predict(recognizer, words, dataset, config, machine)
+    metrics: dict[str, Any] = {
+        "source": dataset.source,
+        "decoding": "beam" if config.beam_width else "greedy",
+        **_figures(predictions, "prediction", dataset, config),
+        "loss": loss,
+        "calibration_error": round(calibration_error(align_all(predictions)), 5),
+    }
+    for name in OTHERS:
+        column = f"{name}_prediction"
         if column in predictions:
-            metrics[name] = rates(predictions, column, config)
-    if "beam" in metrics:
-        metrics["beam"] = {"width": config.beam_width, "ctc_weight": config.ctc_weight, **metrics["beam"]}
+            own = _figures(predictions, column, dataset, config)
+            metrics[name] = {**own, "more_than_main": difference(predictions, column, "prediction", config)}
     return metrics, predictions, dataset
 
 
+def _figures(frame: pd.DataFrame, column: str, dataset: LinesDataset, config: EvaluateConfig) -> dict[str, Any]:
+    """Rates of all lines, and of those whose text is known from the train documents and the others."""
+    figures = rates(frame, column, config)
+    for name, rows in (("known_text", dataset.known), ("new_text", ~dataset.known)):
+        if rows.any():
+            figures[name] = rates(frame[rows], column, config)
+    return figures
+
+
 def predict(
-    recognizer: Recognizer, dataset: LinesDataset, config: EvaluateConfig, machine: MachineConfig
+    recognizer: Recognizer,
+    language: LanguageModel | None,
+    dataset: LinesDataset,
+    config: EvaluateConfig,
+    machine: MachineConfig,
 ) -> tuple[pd.DataFrame, float]:
     """Read all lines of a dataset.
 
     Returns:
-        predictions: a row per line, in the dataset's order: text, prediction (greedy), edits, length (of the text),
-            confidence, confidences (of the prediction's characters, separated by spaces), and, with a CTC head,
-            ctc_prediction and (unless `beam_width` is 0) beam_prediction.
+        predictions: a row per line, in the dataset's order: text, prediction, edits, length (of the text), confidence
+            and confidences (of the prediction's characters, separated by spaces), by beam search or, if `beam_width` is
+            0, greedily; then, where they are others, greedy_prediction and ctc_prediction.
         loss: cross-entropy per token, in nats.
     """
     loader = data_loader(dataset, BucketSampler(dataset.widths, config.batch_size), machine.workers)
@@ -77,7 +99,7 @@ def predict(
         enable_model_summary=False,
         enable_progress_bar=on_terminal(),
     )
-    parts = trainer.predict(_Predictor(recognizer, config), loader)
+    parts = trainer.predict(_Predictor(recognizer, language, config), loader)
     assert parts is not None
     frame = pd.concat(parts).sort_index()
     loss = float(frame.pop("loss").sum() / max(1, frame.pop("targets").sum()))
@@ -90,25 +112,38 @@ def predict(
 class _Predictor(pl.LightningModule):
     """A row for each line of a batch; see `predict`, with loss (nats) and targets (tokens) of the line."""
 
-    def __init__(self, recognizer: Recognizer, config: EvaluateConfig) -> None:
+    def __init__(self, recognizer: Recognizer, language: LanguageModel | None, config: EvaluateConfig) -> None:
         super().__init__()
-        self.recognizer, self.config = recognizer, config
+        self.recognizer, self.language, self.width = recognizer, language, config.beam_width
+        ctc = config.ctc_weight if recognizer.ctc_head is not None else 0.0
+        self.weights = ScoreWeights(config.decoder_weight, ctc, config.language_weight if language else 0.0)
         self.parts = recognizer.modules()  # so that Lightning moves them
 
+    def on_predict_start(self) -> None:
+        if self.language is not None:
+            self.language = self.language.to(self.device)
+
     def predict_step(self, batch: Batch, batch_index: int) -> pd.DataFrame:
-        recognizer, config = self.recognizer, self.config
+        recognizer = self.recognizer
         encoded = recognizer.encode(batch.images, batch.widths)
         greedy = recognizer.greedy(encoded)
+        main = greedy
+        if self.width > 0:
+            main = recognizer.beam(encoded, self.width, self.weights, self.language)
         losses, _ = recognizer.token_losses(encoded, batch.tokens)
         columns: dict[str, list[Any]] = {
-            "prediction": [line.text for line in greedy],
-            "confidence": [round(line.confidence, 4) for line in greedy],
-            "confidences": [" ".join(f"{p:.4f}" for p in line.confidences) for line in greedy],
+            "prediction": _texts(main),
+            "confidence": [round(line.confidence, 4) for line in main],
+            "confidences": [" ".join(f"{p:.4f}" for p in line.confidences) for line in main],
             "loss": losses.sum(dim=1, dtype=torch.float64).tolist(),
             "targets": (batch.tokens[:, 1:] != PAD).sum(dim=1).tolist(),
         }
+        if self.width > 0:
+            columns["greedy_prediction"] = _texts(greedy)
         if recognizer.ctc_head is not None:
             columns["ctc_prediction"] = recognizer.ctc(encoded)
-            if config.beam_width > 0:
-                columns["beam_prediction"] = recognizer.beam(encoded, config.beam_width, config.ctc_weight)
         return pd.DataFrame(columns, index=batch.indices.tolist())
+
+
+def _texts(lines: list[Transcription]) -> list[str]:
+    return [line.text for line in lines]

@@ -34,6 +34,7 @@ def rates(frame: pd.DataFrame, column: str, config: EvaluateConfig) -> dict[str,
 
     Returns:
         cer: edits over reference characters.
+        cer_case_ignored: the same of texts and predictions in lower case.
         cer_per_line: mean over lines of edits over the longer of prediction and text (the lab's definition).
         wer: word edits over reference words.
         exact_match: share of lines without an edit.
@@ -41,12 +42,14 @@ def rates(frame: pd.DataFrame, column: str, config: EvaluateConfig) -> dict[str,
         lines, characters: how many there are.
     """
     text, prediction = frame["text"], frame[column]
+    caseless = edits(prediction.str.lower(), text.str.lower())
     wrong, length = edits(prediction, text), text.str.len().to_numpy()
     longer = np.maximum(np.maximum(length, prediction.str.len().to_numpy()), 1)
     word_edits = edits(prediction.str.split(), text.str.split())
     words = np.array([len(line.split()) for line in text])
     data: dict[str, tuple[Statistic, tuple[NDArray[Any], ...]]] = {
         "cer": (_ratio, (wrong, length)),
+        "cer_case_ignored": (_ratio, (caseless, length)),
         "cer_per_line": (np.mean, (wrong / longer,)),
         "wer": (_ratio, (word_edits, words)),
         "exact_match": (np.mean, (wrong == 0,)),
@@ -54,6 +57,24 @@ def rates(frame: pd.DataFrame, column: str, config: EvaluateConfig) -> dict[str,
     figures = {name: round(float(statistic(*values, axis=0)), 5) for name, (statistic, values) in data.items()}
     interval = {name: _interval(statistic, values, config) for name, (statistic, values) in data.items()}
     return {**figures, "interval": interval, "lines": len(frame), "characters": int(length.sum())}
+
+
+def difference(frame: pd.DataFrame, column: str, other: str, config: EvaluateConfig) -> dict[str, Any]:
+    """By how much more the CER of one column of predictions is than that of another, on the same lines.
+
+    Args:
+        frame: at least one row, with the columns text, `column` and `other`, strings.
+        column: predictions.
+        other: predictions.
+        config: of the bootstrap.
+
+    Returns:
+        cer: the difference; interval: the ends of its 95% percentile bootstrap interval over lines (the same lines are
+        resampled for both).
+    """
+    more = edits(frame[column], frame["text"]) - edits(frame[other], frame["text"])
+    values = (more, frame["text"].str.len().to_numpy())
+    return {"cer": round(float(_ratio(*values, axis=0)), 5), "interval": _interval(_ratio, values, config)}
 
 
 def _ratio(part: NDArray[Any], whole: NDArray[Any], axis: int) -> Any:

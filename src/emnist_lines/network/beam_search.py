@@ -1,7 +1,7 @@
-"""Beam search over hypotheses that the decoder and the CTC head score together.
+"""Beam search over texts that the decoder, the CTC head and a language model score together.
 
 Method: joint CTC-attention decoding in one pass (Watanabe et al. 2017, "Hybrid CTC/Attention Architecture", section
-III.C). The CTC head's probability of a prefix follows Graves 2008, section 7.5.
+III.C), with a language model's log probability in the score (shallow fusion, Gülçehre et al. 2015).
 """
 
 from dataclasses import dataclass
@@ -9,72 +9,142 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from emnist_lines.common.alphabet import BLANK, END, PAD, START
+from emnist_lines.common.alphabet import BLANK, CHARACTERS, END, PAD, START
+from emnist_lines.network.ctc_prefix import NEVER, Outputs, Prefixes
 from emnist_lines.network.kv_cache import KeyValueCache
+from emnist_lines.network.language_scorer import LanguageScorer
 from emnist_lines.network.line_cnn_transformer import LineCNNTransformer
+from emnist_lines.network.rivals import Rivals
+from emnist_lines.network.rows import Rows
 
-NEVER = -1e30
-"""Log probability of what cannot be; finite, so that sums and differences of it are numbers."""
+CANDIDATES = 20
+"""Next characters of each hypothesis that the language model is asked about: those that the heads think likeliest."""
+
+MARGIN = 8.0
+"""Hypotheses e to so many times less likely than the best of their line are dropped: on val lines, none ever won."""
+SHARED = 0.4
+"""What of the language model's weight counts in the temperature; it calibrates the confidences of val lines."""
 
 
 @dataclass(frozen=True)
-class Prefixes:
-    """The CTC head's view of a prefix in each row.
+class ScoreWeights:
+    """What the log probabilities that decoder, CTC head and language model give to a text count in its score.
 
-    Attributes:
-        label: (R, S + 1) float64; column s is the log probability that the first s windows output the prefix and that
-            the last of them outputs its last character.
-        blank: (R, S + 1) float64; the same, but the last of them outputs a blank.
-        last: (R,) long, the last character; BLANK for an empty prefix.
+    Numbers from 0 on; their sum may be any but 0.
     """
 
-    label: Tensor
-    blank: Tensor
-    last: Tensor
+    decoder: float
+    ctc: float
+    language: float
 
-    @classmethod
-    def empty(cls, log_probs: Tensor) -> "Prefixes":
-        """An empty prefix in each row; log_probs as in `extend`."""
-        rows, windows, _ = log_probs.shape
-        blank = torch.zeros(rows, windows + 1, dtype=log_probs.dtype, device=log_probs.device)
-        blank[:, 1:] = log_probs[:, :, BLANK].cumsum(dim=1)
-        label = torch.full_like(blank, NEVER)
-        return cls(label, blank, torch.full((rows,), BLANK, device=log_probs.device))
+    def temperature(self) -> float:
+        """What to divide scores by for the logarithms of calibrated probabilities.
 
-    def ended(self) -> Tensor:
-        """(R,) log probability that the windows output the prefix and no more."""
-        return torch.logaddexp(self.label[:, -1], self.blank[:, -1])
-
-    def extend(self, tokens: Tensor, log_probs: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """Each prefix with each of M next characters.
-
-        Args:
-            tokens: (R, M) long, the characters.
-            log_probs: (R, S, 83) float64 of the CTC head; windows behind the line certainly output blanks.
-
-        Returns:
-            scores: (R, M) float64, log probability that the text begins with the longer prefix.
-            label, blank: (R, M, S + 1) float64, as in the class.
+        Decoder and CTC head see the same line, and one's log probability stands for the other's: their weights are
+        shares. The language model adds what neither sees, but partly knows: how much, is measured on validation lines.
         """
-        rows, windows, _ = log_probs.shape
-        at = tokens[:, None, :].expand(rows, windows, tokens.shape[1])
-        output = log_probs.gather(2, at).transpose(1, 2)  # (R, M, S)
-        repeated = (tokens == self.last[:, None])[:, :, None]  # a repeat needs a blank between
-        before = torch.logaddexp(self.label, self.blank)[:, None, :-1]
-        enter = torch.where(repeated, self.blank[:, None, :-1], before)
-        scores = (enter + output).logsumexp(dim=2)
-        label = _filtered(enter + output, output)
-        blank_log_probs = log_probs[:, None, :, BLANK]
-        blank = _filtered(label[:, :, :-1] + blank_log_probs, blank_log_probs.expand_as(output))
-        return scores, label, blank
+        return self.decoder + self.ctc + SHARED * self.language
 
 
-def _filtered(enter: Tensor, stay: Tensor) -> Tensor:
-    """The recursion x[0] = NEVER, x[s + 1] = log(exp(enter[s]) + exp(x[s] + stay[s])) along the last dimension."""
-    total = stay.cumsum(dim=-1)
-    out = torch.full((*enter.shape[:-1], enter.shape[-1] + 1), NEVER, dtype=enter.dtype, device=enter.device)
-    out[..., 1:] = torch.logcumsumexp(enter - total, dim=-1) + total
-    return out
+@dataclass(frozen=True)
+class Found:
+    """The text of the best score that was found for each line.
+
+    Attributes:
+        tokens: (B, T) long, what follows `<S>`: text, `<E>`, then `<P>`.
+        scores: (B,) float64.
+        log_probs: (B, T) float64, of each token after those before it, as all scores together tell; 0 behind `<E>`.
+    """
+
+    tokens: Tensor
+    scores: Tensor
+    log_probs: Tensor
+
+
+@dataclass(frozen=True)
+class _Open:
+    """The hypotheses that have not ended, a row each, in the order of their lines.
+
+    Attributes:
+        at: (R,) long, line · width + place in the line's beam.
+        decoder, language: (R,) float64, their log probabilities of the text.
+        prefixes: what the CTC head makes of it; None where that has no say.
+        states: (R, K) int64, what the language model remembers of it; None where that has no say.
+    """
+
+    at: Tensor
+    decoder: Tensor
+    language: Tensor
+    prefixes: Prefixes | None
+    states: Tensor | None
+
+
+@dataclass(frozen=True)
+class _Next:
+    """What may become of open hypotheses.
+
+    Attributes:
+        letters: (R, M) long, characters that may follow.
+        scores: (R, M + 1) float64, of the text with each of them; the last: of the text ended.
+        decoder, language: (R, M) float64, the parts of the score, without their weights.
+        states: (R, M, K) int64 or None.
+    """
+
+    letters: Tensor
+    scores: Tensor
+    decoder: Tensor
+    language: Tensor
+    states: Tensor | None
+
+
+@dataclass(frozen=True)
+class _Scorer:
+    """CTC head and language model (None: it has no say), and what they and the decoder count."""
+
+    ctc: Outputs | None
+    language: LanguageScorer | None
+    weights: ScoreWeights
+    lines: int
+    width: int
+
+    def start(self, device: torch.device) -> _Open:
+        """Each line's empty text."""
+        zeros = torch.zeros(self.lines, dtype=torch.float64, device=device)
+        return _Open(
+            torch.arange(self.lines, device=device) * self.width,
+            zeros,
+            zeros,
+            None if self.ctc is None else Prefixes.empty(self.ctc),
+            None if self.language is None else self.language.start(self.lines).to(device),
+        )
+
+    def following(self, now: _Open, log_probs: Tensor, candidates: int) -> _Next:
+        """The decoder's log_probs (R, 83) of the next tokens → the candidates, scored by all."""
+        decoder = now.decoder[:, None] + log_probs
+        scores = self.weights.decoder * decoder
+        if self.ctc is not None and now.prefixes is not None:
+            begun = now.prefixes.begun(self.ctc, Rows.of(now.at // self.width, self.lines))
+            begun[:, END] = now.prefixes.ended()
+            scores += self.weights.ctc * begun
+        stopping = scores[:, END].clone()
+        scores[:, [BLANK, START, END, PAD]] = -torch.inf  # no part of a text
+        continuing, letters = scores.topk(candidates, dim=1)
+        language, states = torch.zeros_like(continuing), None
+        if self.language is not None and now.states is not None:
+            log_probs, states = self.language.extend(now.states, letters)
+            language = now.language[:, None] + log_probs
+            continuing = continuing + self.weights.language * language
+            stopping += self.weights.language * (now.language + self.language.ended(now.states))
+        scores = torch.cat([continuing, stopping[:, None]], dim=1).clamp(min=NEVER)
+        return _Next(letters, scores, decoder.gather(1, letters), language, states)
+
+    def chosen(self, now: _Open, after: _Next, at: Tensor, rows: Tensor, picked: Tensor) -> _Open:
+        """The hypotheses `at` (R',), which continue `rows` (R',) of `now` with their candidates `picked` (R',)."""
+        prefixes = now.prefixes
+        if self.ctc is not None and prefixes is not None:
+            prefixes = prefixes.extend(rows, after.letters[rows, picked], at // self.width, self.ctc)
+        states = None if after.states is None else after.states[rows, picked]
+        return _Open(at, after.decoder[rows, picked], after.language[rows, picked], prefixes, states)
 
 
 @torch.no_grad()
@@ -82,85 +152,84 @@ def beam_search(
     network: LineCNNTransformer,
     features: Tensor,
     mask: Tensor | None,
-    ctc_logits: Tensor,
-    windows: Tensor,
+    ctc: Outputs | None,
+    language: LanguageScorer | None,
+    *,
+    weights: ScoreWeights,
     max_length: int,
     width: int,
-    ctc_weight: float,
-) -> Tensor:
-    """The hypothesis of the best score that a beam search finds for each line.
+    candidates: int = CANDIDATES,
+    margin: float = MARGIN,
+) -> Found:
+    """The text of the best score that a beam search finds for each line.
 
-    The score of a text is (1 - ctc_weight) times the decoder's log probability plus ctc_weight times the CTC head's.
-    For an unfinished hypothesis the CTC head's term is the log probability of all texts that begin with it. There is
-    no term for length.
+    The score of a text is the weighted sum of its log probabilities. For a text that has not ended, each of them is
+    that of all texts which begin with it. So scores only fall, and a line is done once the best of its beam has ended.
+    There is no term for length. A beam of one that asks the decoder alone is greedy decoding, but for a line that does
+    not end within `max_length`: here, its last token is `<E>` all the same.
 
     Args:
         network: in evaluation mode.
         features: (B, S, E) and
         mask: (B, S) bool or None, as `LineCNNTransformer.encode` returns them.
-        ctc_logits: (B, S, 83) of the CTC head.
-        windows: (B,) windows that see text.
+        ctc: what the CTC head says of the lines; needed where it has a weight.
+        language: needed where it has a weight; asked once at each step.
+        weights: of the three.
         max_length: tokens of a line, `<S>` and `<E>` included.
         width: hypotheses kept at each step.
-        ctc_weight: 0 (the decoder alone) to 1.
+        candidates: see `CANDIDATES`.
+        margin: see `MARGIN`.
 
-    Returns:
-        (B, max_length - 1) long, what follows `<S>`: text, `<E>`, then `<P>`.
+    Raises:
+        ValueError: something is needed that is not there.
     """
+    if (weights.ctc and ctc is None) or (weights.language and language is None):
+        raise ValueError("a weight is given to a CTC head or a language model that there is none of")
     lines, steps, device = len(features), max_length - 1, features.device
-    log_probs = _blank_behind(ctc_logits.double().log_softmax(dim=-1), windows).repeat_interleave(width, dim=0)
-    cache = KeyValueCache(
-        network,
-        features.repeat_interleave(width, dim=0),
-        None if mask is None else mask.repeat_interleave(width, dim=0),
-        steps,
-    )
-    prefixes = Prefixes.empty(log_probs)
-    rows = lines * width
-    first = (torch.arange(lines, device=device) * width)[:, None]
-    scores = torch.full((lines, width), NEVER, dtype=torch.float64, device=device)
-    scores[:, 0] = 0  # all rows of a line are still the same
-    decoder = torch.zeros(rows, dtype=torch.float64, device=device)  # its part of the score
-    tokens = torch.full((rows, steps), PAD, device=device)
-    current = torch.full((rows,), START, device=device)
-    ended = torch.zeros(rows, dtype=torch.bool, device=device)
+    candidates, temperature = min(candidates, len(CHARACTERS)), weights.temperature()
+    cache = KeyValueCache(network, features, mask, steps)
+    scorer = _Scorer(ctc if weights.ctc else None, language if weights.language else None, weights, lines, width)
+    now, rows = scorer.start(device), None
+    current = torch.full((lines,), START, device=device)
+    tokens = torch.full((lines, width, steps), PAD, device=device)
+    scores = torch.full((lines, width), -torch.inf, dtype=torch.float64, device=device)
+    ended = torch.zeros(lines, width, dtype=torch.bool, device=device)
+    rivals = Rivals.none(lines, width, steps, device)
+    first = torch.arange(lines, device=device)[:, None] * width
+    running = torch.ones(lines, dtype=torch.bool, device=device)
+    found = Found(tokens[:, 0].clone(), scores[:, 0].clone(), torch.zeros_like(rivals.ratios[:, 0]))
     for position in range(steps):
-        attention = cache.step(current, position).double()
-        ending = decoder + attention[:, END]
-        attention[:, [BLANK, START, END, PAD]] = NEVER  # no part of a text
-        extended, choices = (decoder[:, None] + attention).topk(2 * width, dim=1)
-        begun, label, blank = prefixes.extend(choices, log_probs)
-        continuing = (1 - ctc_weight) * extended + ctc_weight * begun
-        stopping = (1 - ctc_weight) * ending + ctc_weight * prefixes.ended()
-        possible = torch.cat([continuing, stopping[:, None]], dim=1)
-        before = scores.flatten()
-        possible[ended | (before == NEVER)] = NEVER
-        possible[ended, -1] = before[ended]
+        after = scorer.following(now, cache.step(current, position, rows).double(), candidates)
         if position == steps - 1:
-            possible[:, :-1] = NEVER  # the last token ends the text
-        options = possible.shape[1]
-        scores, best = possible.view(lines, -1).topk(width, dim=1)
-        parents = (first + best // options).flatten()
-        choice = (best % options).flatten()
-        stops = choice == options - 1
-        ended_before = ended[parents]
-        picked = choice.clamp(max=options - 2)
-        letters = choices[parents, picked]
-        tokens = tokens[parents]
-        tokens[:, position] = torch.where(ended_before, PAD, torch.where(stops, END, letters))
+            after.scores[:, :-1] = -torch.inf  # the last token ends the text
+        # All that each hypothesis may become; one that has ended stays as it is.
+        options = torch.full((lines * width, candidates + 1), -torch.inf, dtype=torch.float64, device=device)
+        options[:, -1] = scores.masked_fill(~ended, -torch.inf).flatten()
+        options[now.at] = after.scores
+        options = options.view(lines, -1)
+        likeliest, best = options.topk(width, dim=1)
+        scores = likeliest.masked_fill(likeliest < likeliest[:, :1] - margin * temperature, -torch.inf)
+        parents, choice = best // (candidates + 1), best % (candidates + 1)
+        others = options.scatter(1, best, likeliest.masked_fill(scores > -torch.inf, -torch.inf))
+        dropped, total = ((x / temperature).view(lines, width, -1).logsumexp(dim=2) for x in (others, options))
+        rivals = rivals.after(parents, scores / temperature, dropped, total, position)
+        stops = choice == candidates
+        row = torch.zeros(lines * width, dtype=torch.long, device=device)
+        row[now.at] = torch.arange(len(now.at), device=device)
+        row = row[first + parents]  # of `now` that each hypothesis continues, if it was open
+        picked = choice.clamp(max=candidates - 1)
+        letters = after.letters[row, picked]
+        tokens = tokens.gather(1, parents[:, :, None].expand_as(tokens))
+        tokens[:, :, position] = letters.masked_fill(stops, END).masked_fill(ended.gather(1, parents), PAD)
         ended = stops
-        if bool(ended.view(lines, width)[:, 0].all()):  # scores only fall, so an ended best stays best
+        done = running & ended[:, 0]
+        if bool(done.any()):
+            found.tokens[done], found.scores[done] = tokens[done, 0], scores[done, 0]
+            found.log_probs[done] = rivals.log_probs(scores / temperature)[done]
+            running &= ~done
+        at = (running[:, None] & ~ended & (scores > -torch.inf)).flatten().nonzero()[:, 0]
+        if not len(at):
             break
-        decoder = extended[parents, picked]
-        prefixes = Prefixes(label[parents, picked], blank[parents, picked], letters)
-        cache.reorder(parents)
-        current = letters
-    return tokens.view(lines, width, steps)[:, 0]
-
-
-def _blank_behind(log_probs: Tensor, windows: Tensor) -> Tensor:
-    """Windows behind the text certainly output blanks."""
-    behind = torch.arange(log_probs.shape[1], device=log_probs.device) >= windows[:, None]
-    log_probs = log_probs.masked_fill(behind[:, :, None], NEVER)
-    log_probs[:, :, BLANK] = log_probs[:, :, BLANK].masked_fill(behind, 0)
-    return log_probs
+        rows, current = row.flatten()[at], letters.flatten()[at]
+        now = scorer.chosen(now, after, at, rows, picked.flatten()[at])
+    return found

@@ -6,9 +6,11 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from emnist_lines.common.alphabet import PAD, SYMBOLS
-from emnist_lines.network.beam_search import beam_search
+from emnist_lines.network.beam_search import ScoreWeights, beam_search
 from emnist_lines.network.config import ModelConfig
+from emnist_lines.network.ctc_prefix import Outputs
 from emnist_lines.network.greedy import greedy_ctc, greedy_decode
+from emnist_lines.network.language_scorer import LanguageScorer
 from emnist_lines.network.line_cnn_transformer import LineCNNTransformer
 from emnist_lines.network.transcription import Transcription, texts_of, transcriptions
 
@@ -91,24 +93,29 @@ class Recognizer:
         """
         return texts_of(greedy_ctc(self._ctc_logits(encoded), encoded.windows))
 
-    def beam(self, encoded: Encoded, width: int, ctc_weight: float) -> list[str]:
-        """The texts that a beam search on both heads' scores finds; see `beam_search`.
+    def beam(
+        self, encoded: Encoded, width: int, weights: ScoreWeights, language: LanguageScorer | None = None
+    ) -> list[Transcription]:
+        """What a beam search on the scores of decoder, CTC head and language model finds; see `beam_search`.
+
+        Label smoothing is not taken out of the confidences: the search weighs whole texts against each other, and what
+        smoothing gives to a wrong character is no large part of the other scores' product.
 
         Raises:
-            ValueError: there is no CTC head.
+            ValueError: the CTC head or the language model has a weight, and there is none.
         """
-        logits = self._ctc_logits(encoded)
-        tokens = beam_search(
+        ctc = Outputs.of(self._ctc_logits(encoded), encoded.windows) if weights.ctc else None
+        found = beam_search(
             self.network,
             encoded.features,
             encoded.mask,
-            logits,
-            encoded.windows,
-            self.max_length,
-            width,
-            ctc_weight,
+            ctc,
+            language,
+            weights=weights,
+            max_length=self.max_length,
+            width=width,
         )
-        return texts_of(tokens)
+        return transcriptions(found.tokens, found.log_probs, label_smoothing=0.0)
 
     @staticmethod
     def _ctc_logits(encoded: Encoded) -> Tensor:

@@ -34,7 +34,7 @@ INTRODUCTION = (
 )
 
 
-def page(model: Path | None = None) -> Any:
+def page(model: Path | None = None, language: bool = True, words: Path | None = None) -> Any:
     """The page, as a Gradio app.
 
     Raises:
@@ -46,25 +46,26 @@ def page(model: Path | None = None) -> Any:
         raise UserError(
             "the page needs packages that are not here; install them with `pip install --editable '.[demo]'`"
         ) from None
-    reader = Reader(model)
+    by_ink = Reader(model, language=False)
+    with_language = Reader(model, words=words) if language else by_ink
 
     def file_of(payload: Any) -> str | None:
         """The file as it is: Gradio would convert it to RGB, and lose depth and transparency."""
         return None if payload is None else str(payload.path)
 
-    def read(picture: Any) -> tuple[str, list[tuple[str, str]], str, str]:
+    def read(picture: Any, english: bool) -> tuple[str, list[tuple[str, str]], str, str, Any]:
         if isinstance(picture, dict):  # what the drawing board gives
             picture = picture["composite"]
         if picture is None:
-            return "", [], "", ""
-        (found,) = reader.read_each([picture], ["the picture"])
+            return "", [], "", "", None
+        (found,) = (with_language if english else by_ink).read_each([picture], ["the picture"])
         if isinstance(found, Exception):
-            return "", [], "", one_line(found).replace(str(picture), "the picture")
+            return "", [], "", one_line(found).replace(str(picture), "the picture"), picture
         if not found:
-            return "", [], "", "There is no writing in the picture."
+            return "", [], "", "There is no writing in the picture.", picture
         text = joined_lines(found)
         each = [(_visible(c), _class(p)) for c, p in zip(text.text, text.confidences, strict=True)]
-        return text.text, each, f"{text.confidence:.1%}", ""
+        return text.text, each, f"{text.confidence:.1%}", "", picture
 
     with gr.Blocks(title=TITLE, analytics_enabled=False) as blocks:
         gr.Markdown(INTRODUCTION)
@@ -104,8 +105,15 @@ def page(model: Path | None = None) -> Any:
             label="Confidence of each character", show_legend=True, color_map=COLOURS, elem_id="each"
         )
         whole = gr.Textbox(label="Confidence of the whole text", elem_id="whole")
-        for source in (board, picture):
-            source.change(read, source, [text, each, whole, note], show_progress="hidden")
+        english = gr.Checkbox(
+            language,
+            label="Read as English: a language model helps; not with names or serial numbers",
+            visible=language,
+            elem_id="english",
+        )
+        last = gr.State(None)  # what was read
+        for source, change in ((board, board.change), (picture, picture.change), (last, english.change)):
+            change(read, [source, english], [text, each, whole, note, last], show_progress="hidden")
         blocks.load(None, js=PEN)
     return blocks
 
@@ -120,13 +128,13 @@ def _class(confidence: float) -> str:
     return names[0] if confidence >= 0.9 else names[1] if confidence >= 0.5 else names[2]
 
 
-def serve(port: int, model: Path | None = None) -> None:
+def serve(port: int, model: Path | None = None, language: bool = True, words: Path | None = None) -> None:
     """Show the page until it is interrupted.
 
     Raises:
         UserError: a package or the model is missing, or the port is taken.
     """
-    app = page(model)
+    app = page(model, language, words)
     try:
         app.launch(
             css=CSS,

@@ -4,7 +4,8 @@ from emnist_lines import Reader
 Reader().read("line.png").text
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -15,15 +16,23 @@ from PIL import Image
 
 from emnist_lines.common.errors import UserError, one_line
 from emnist_lines.common.glyphs import SIZE
+from emnist_lines.language import language_file
+from emnist_lines.language.words import WithWords, read_words
 from emnist_lines.lines.crop import crop_width
 from emnist_lines.network import model_file
+from emnist_lines.network.beam_search import ScoreWeights
+from emnist_lines.network.language_scorer import LanguageScorer
+from emnist_lines.network.recognizer import Encoded
 from emnist_lines.network.transcription import Transcription
 from emnist_lines.reading import picture_file, preprocessing
 from emnist_lines.reading.long_lines import cut, joined
-from emnist_lines.reading.preprocessing import Line
-from emnist_lines.reading.released import model_path
+from emnist_lines.reading.preprocessing import Image28, Line
+from emnist_lines.reading.released import language_path, model_path
 
 Picture = str | Path | BinaryIO | Image.Image | NDArray[Any] | torch.Tensor
+Decode = Callable[[Encoded], list[Transcription]]
+BEAM_WIDTH, WEIGHTS = 8, ScoreWeights(decoder=0.7, ctc=0.3, language=0.7)
+"""As the section `evaluate` of `params.yaml` has them."""
 BATCH = 32
 """Lines read at once."""
 SURE = 0.97
@@ -38,13 +47,21 @@ class Reader:
     processes with multiprocessing's method "spawn", or call `torch.set_num_threads(1)` before the fork.
     """
 
-    def __init__(self, model: str | Path | None = None) -> None:
+    def __init__(
+        self,
+        model: str | Path | None = None,
+        language: bool | str | Path = True,
+        words: str | Path | None = None,
+    ) -> None:
         """
         Args:
             model: a model file; None: the released one, or what the environment variable EMNIST_LINES_MODEL names.
+            language: a language model's file; True: the released one, of English, or what the environment variable
+                EMNIST_LINES_LANGUAGE names; False: none, as for names or serial numbers.
+            words: a text of words that the language model is to expect, such as names.
 
         Raises:
-            UserError: the file is missing, damaged, or of another alphabet or network, or its model was trained without
+            UserError: a file is missing, damaged, or of another alphabet or network, or its model was trained without
                 start and end of a text.
         """
         path = model_path(model)
@@ -54,6 +71,10 @@ class Reader:
                 f"{path} has not learned where a text begins and ends, because it was trained with "
                 "with_start_end_tokens: false, so nothing can be read with it; choose another model"
             )
+        self.language: LanguageScorer | None = None
+        if language is not False:
+            general = language_file.load(language_path(None if language is True else language))
+            self.language = general if words is None else WithWords.of(general, read_words(Path(words)))
         self.most_columns = SIZE * max(1, self.card.max_length - 2)
 
     def read(self, picture: Picture) -> Transcription:
@@ -104,46 +125,52 @@ class Reader:
         for number, picture in enumerate(pictures, 1):
             called.append(_name(picture) or (f"picture {number}" if given is None else next(given)))
             found.append(_lines(picture, called[-1]))
-        texts = iter(self._best([line for each in found if not isinstance(each, Exception) for line in each]))
-        return [
-            each if isinstance(each, Exception) else _told(name, each, [next(texts) for _ in each])
+        best = iter(self._best([line for each in found if not isinstance(each, Exception) for line in each]))
+        told = [
+            each if isinstance(each, Exception) else _told(name, each, [next(best) for _ in each])
             for name, each in zip(called, found, strict=True)
         ]
+        if self.language is None:
+            return [each if isinstance(each, Exception) else [text for text, _ in each] for each in told]
+        ways = [way for each in told if not isinstance(each, Exception) for _, way in each]
+        texts = iter(self._read(ways, self._with_language))
+        return [each if isinstance(each, Exception) else [next(texts) for _ in each] for each in told]
 
-    def _best(self, lines: Sequence[Line]) -> list[Transcription]:
-        """Of each line's ways, the likeliest first, the most certain text."""
-        best = [Transcription("", 0.0, [])] * len(lines)
+    def _best(self, lines: Sequence[Line]) -> list[tuple[Transcription, Image28]]:
+        """Of each line's ways, the likeliest first, the one with the most certain text, and that text, by ink alone."""
+        best = [(Transcription("", 0.0, []), line.ways[0]) for line in lines]
         for number in range(max((len(line.ways) for line in lines), default=0)):
-            unsure = [i for i, line in enumerate(lines) if number < len(line.ways) and _fit(best[i], line) < SURE]
-            for index, text in zip(unsure, self._read([lines[i].ways[number] for i in unsure]), strict=True):
-                if number == 0 or _fit(text, lines[index]) > _fit(best[index], lines[index]):
-                    best[index] = text
+            unsure = [i for i, line in enumerate(lines) if number < len(line.ways) and _fit(best[i][0], line) < SURE]
+            ways = [lines[i].ways[number] for i in unsure]
+            for index, way, text in zip(unsure, ways, self._read(ways, self._greedy), strict=True):
+                if number == 0 or _fit(text, lines[index]) > _fit(best[index][0], lines[index]):
+                    best[index] = text, way
         return best
 
-    def _read(self, images: Sequence[NDArray[np.uint8]]) -> list[Transcription]:
-        """(28, W) uint8 lines of any length."""
+    def _read(self, images: Sequence[Image28], decode: Decode) -> list[Transcription]:
+        """Lines of any length."""
         piece = max(SIZE, self.most_columns * 2 // 3)  # columns that hold no more characters than may be written
         cuts = [cut(image, piece) if image.shape[1] > self.most_columns else [(image, False)] for image in images]
-        texts = iter(self._read_pieces([piece for pieces in cuts for piece, _ in pieces]))
+        texts = iter(self._read_pieces([piece for pieces in cuts for piece, _ in pieces], decode))
         return [joined([(next(texts), spaced) for _, spaced in pieces]) for pieces in cuts]
 
-    def _read_pieces(self, images: Sequence[NDArray[np.uint8]]) -> list[Transcription]:
+    def _read_pieces(self, images: Sequence[Image28], decode: Decode) -> list[Transcription]:
         texts: list[Transcription] = [Transcription("", 1.0, [])] * len(images)
         order = sorted(range(len(images)), key=lambda i: images[i].shape[1])
         for start in range(0, len(order), BATCH):
             chosen = order[start : start + BATCH]
-            for index, text in zip(chosen, self._decode([images[i] for i in chosen]), strict=True):
+            for index, text in zip(chosen, decode(self._encoded([images[i] for i in chosen])), strict=True):
                 texts[index] = text
         full = [i for i, text in enumerate(texts) if len(text.text) >= self.card.max_length - 1]
         for index in full:  # there was no room left for the end
             halves = cut(images[index], images[index].shape[1] // 2 + SIZE)
             if len(halves) > 1:
-                read = self._read_pieces([piece for piece, _ in halves])
+                read = self._read_pieces([piece for piece, _ in halves], decode)
                 texts[index] = joined([(t, spaced) for t, (_, spaced) in zip(read, halves, strict=True)])
         return texts
 
     @torch.inference_mode()
-    def _decode(self, images: Sequence[NDArray[np.uint8]]) -> list[Transcription]:
+    def _encoded(self, images: Sequence[Image28]) -> Encoded:
         widths = [max(image.shape[1], 1) for image in images]
         full = SIZE * self.card.max_length
         step = self.card.architecture.crop_step()
@@ -151,7 +178,16 @@ class Reader:
         batch = np.zeros((len(images), SIZE, columns), dtype=np.uint8)
         for row, image in zip(batch, images, strict=True):
             row[:, : image.shape[1]] = image
-        return self.recognizer.greedy(self.recognizer.encode(torch.from_numpy(batch), torch.tensor(widths)))
+        return self.recognizer.encode(torch.from_numpy(batch), torch.tensor(widths))
+
+    @torch.inference_mode()
+    def _greedy(self, encoded: Encoded) -> list[Transcription]:
+        return self.recognizer.greedy(encoded)
+
+    @torch.inference_mode()
+    def _with_language(self, encoded: Encoded) -> list[Transcription]:
+        weights = WEIGHTS if encoded.ctc_logits is not None else replace(WEIGHTS, ctc=0.0)
+        return self.recognizer.beam(encoded, BEAM_WIDTH, weights, self.language)
 
 
 def _name(picture: Picture) -> str | None:
@@ -174,13 +210,13 @@ def _lines(picture: Picture, name: str) -> list[Line] | Exception:
         return UserError(f"{name} cannot be searched for writing ({one_line(error)}); give another picture of it")
 
 
-def _told(name: str, lines: list[Line], texts: list[Transcription]) -> list[Transcription] | Exception:
-    """What was read in a picture's lines, or that it is several in one."""
-    if any(_certainty(text) < line.doubt for line, text in zip(lines, texts, strict=True)):
+def _told(name: str, lines: list[Line], best: list[tuple[Transcription, Image28]]) -> list[Any] | Exception:
+    """A picture's lines that have a text, as `_best` gives them, or that they are several in one."""
+    if any(_certainty(text) < line.doubt for line, (text, _) in zip(lines, best, strict=True)):
         return UserError(
             f"{name} holds lines of writing that touch each other; cut them apart, or leave more paper between them"
         )
-    return [text for text in texts if text.text]
+    return [(text, way) for text, way in best if text.text]
 
 
 def _raised(lines: list[Transcription] | Exception) -> list[Transcription]:

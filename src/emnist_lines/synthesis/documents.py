@@ -6,6 +6,7 @@ from pathlib import Path
 
 from emnist_lines.common.alphabet import CLASSES
 from emnist_lines.common.errors import FileError, reading
+from emnist_lines.common.files import atomic_write
 
 _BROWN_DOCUMENT = re.compile(r"brown/c[a-r]\d\d")
 _PLAIN_DOCUMENT = re.compile(r"plain/\d+\.txt")
@@ -30,6 +31,12 @@ def read_documents(path: Path) -> list[Document]:
     if len(documents) < 3:
         raise FileError(path, f"holds {len(documents)} documents, too few for three splits")
     return documents
+
+
+def write_documents(documents: list[Document], path: Path) -> None:
+    """Write documents as text: a line each, a space between its words."""
+    with atomic_write(path) as part:
+        part.write_text("".join(f"{' '.join(words)}\n" for words in documents), encoding="ascii")
 
 
 def _untagged(content: bytes) -> list[str]:

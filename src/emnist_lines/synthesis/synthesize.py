@@ -11,10 +11,12 @@ from emnist_lines.common.glyphs import Glyphs
 from emnist_lines.lines.line_file import SPLITS, Lines, path_of, write_lines
 from emnist_lines.synthesis.composer import Composer
 from emnist_lines.synthesis.config import BLOCK, SynthesizeConfig
-from emnist_lines.synthesis.documents import Document
+from emnist_lines.synthesis.documents import Document, write_documents
 from emnist_lines.synthesis.shared_text import shares, stand_in
 from emnist_lines.synthesis.splits import split_documents, split_glyphs
 from emnist_lines.synthesis.statistics import statistics
+
+TRAIN_DOCUMENTS = "train_documents.txt"
 
 
 def composers(glyphs: Glyphs, documents: list[Document], config: SynthesizeConfig) -> dict[str, Composer]:
@@ -25,13 +27,23 @@ def composers(glyphs: Glyphs, documents: list[Document], config: SynthesizeConfi
     Raises:
         UserError: there are too few glyphs or no short enough words.
     """
-    glyph_rng, text_rng = (np.random.default_rng(s) for s in np.random.SeedSequence([config.seed, 0]).spawn(2))
-    index = split_glyphs(glyphs, config.split_fractions, glyph_rng)
-    text_split = split_documents(documents, config.split_fractions, text_rng)
+    index = split_glyphs(glyphs, config.split_fractions, _stream(config, 0))
     if config.shared_as_in_lab:
         index["train"] = index["val"] = np.union1d(index["train"], index["val"])
-        text_split = dict.fromkeys(SPLITS, documents)
-    return {name: Composer(glyphs.labels, index[name], text_split[name], config) for name in SPLITS}
+    text = split_text(documents, config)
+    return {name: Composer(glyphs.labels, index[name], text[name], config) for name in SPLITS}
+
+
+def split_text(documents: list[Document], config: SynthesizeConfig) -> dict[str, list[Document]]:
+    """The documents of each split; all of them with `shared_as_in_lab`."""
+    if config.shared_as_in_lab:
+        return dict.fromkeys(SPLITS, documents)
+    return split_documents(documents, config.split_fractions, _stream(config, 1))
+
+
+def _stream(config: SynthesizeConfig, number: int) -> np.random.Generator:
+    """Random numbers for splitting glyphs (0) and documents (1)."""
+    return np.random.default_rng(np.random.SeedSequence([config.seed, 0]).spawn(2)[number])
 
 
 def compose(composer: Composer, count: int, split: str, seed: int) -> Lines:
@@ -56,7 +68,9 @@ def _joined(blocks: list[Lines]) -> Lines:
 
 
 def synthesize(glyphs: Glyphs, documents: list[Document], config: SynthesizeConfig, data: Path) -> dict[str, Any]:
-    """Write the lines of each split into the folder `data`, the same bytes on every run.
+    """Write the lines of each split, and the documents of the train lines, into the folder `data`.
+
+    They are the same bytes on every run.
 
     Returns:
         Statistics of each split.
@@ -67,6 +81,7 @@ def synthesize(glyphs: Glyphs, documents: list[Document], config: SynthesizeConf
     totals = {"train": config.num_train, "val": config.num_val, "test": config.num_test}
     figures: dict[str, Any] = {"source": glyphs.source}
     of = composers(glyphs, documents, config)
+    write_documents(split_text(documents, config)["train"], data / TRAIN_DOCUMENTS)
     train_texts = {b""}
     for split in SPLITS:
         lines = compose(of[split], totals[split], split, config.seed)

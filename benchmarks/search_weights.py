@@ -1,0 +1,97 @@
+"""How the beam search's width and weights are chosen: by what they read on the validation lines.
+
+    python -m benchmarks.search_weights
+
+Lines are encoded once. Each row of the table is one way to read them: character error rate, the same with case ignored,
+expected calibration error per character, and time against greedy decoding (encoding counted in both).
+"""
+
+import argparse
+import itertools
+import sys
+import time
+from collections.abc import Callable
+
+import pandas as pd
+import torch
+
+from benchmarks.material import DATA, LANGUAGE, MODEL
+from benchmarks.tables import markdown
+from emnist_lines.evaluation.alignment import align_all
+from emnist_lines.evaluation.breakdowns import calibration_error
+from emnist_lines.evaluation.rates import edits
+from emnist_lines.language import language_file
+from emnist_lines.lines.bucket_sampler import BucketSampler
+from emnist_lines.lines.dataset import LinesDataset
+from emnist_lines.network import model_file
+from emnist_lines.network.beam_search import ScoreWeights
+from emnist_lines.network.language_scorer import LanguageScorer
+from emnist_lines.network.recognizer import Encoded
+from emnist_lines.network.transcription import Transcription
+
+BATCH = 128
+WIDTHS = (1, 4, 6, 8, 12)
+CTC = (0.0, 0.2, 0.3, 0.4)
+WORDS = (0.0, 0.5, 0.6, 0.7, 0.8, 0.9)
+BEST = (8, ScoreWeights(0.7, 0.3, 0.7))
+"""Width and weights that the others are tried around, one kind at a time."""
+
+
+def settings(with_language: bool) -> list[tuple[int, ScoreWeights]]:
+    """Widths with the best weights, then weights with the best width."""
+    width, best = BEST
+    language = best.language if with_language else 0.0
+    widths = [(each, ScoreWeights(best.decoder, best.ctc, language)) for each in WIDTHS]
+    pairs = itertools.product(CTC, WORDS if with_language else (0.0,))
+    return widths + [(width, ScoreWeights(round(1 - ctc, 2), ctc, weight)) for ctc, weight in pairs]
+
+
+def figures(texts: list[str], lines: list[Transcription]) -> dict[str, float]:
+    """What is told of one way to read lines whose texts are known."""
+    frame = pd.DataFrame({"text": texts, "prediction": [line.text for line in lines]})
+    frame["confidences"] = [" ".join(f"{p:.4f}" for p in line.confidences) for line in lines]
+    length = frame["text"].str.len().sum()
+    lower = edits(frame["prediction"].str.lower(), frame["text"].str.lower())
+    return {
+        "cer": edits(frame["prediction"], frame["text"]).sum() / length,
+        "caseless": lower.sum() / length,
+        "calibration": calibration_error(align_all(frame)),
+    }
+
+
+@torch.no_grad()
+def table(language: LanguageScorer | None, most: int) -> pd.DataFrame:
+    """A row for greedy decoding and for each setting, on the first `most` validation lines."""
+    recognizer, card = model_file.load(MODEL)
+    recognizer.modules().eval()
+    dataset = LinesDataset(DATA, "val", card.architecture.crop_step())
+    batches = [dataset[micro_batch] for micro_batch in BucketSampler(dataset.widths[:most], BATCH)]
+    texts = [dataset.texts[index] for batch in batches for index in batch.indices.tolist()]
+    begun = time.perf_counter()
+    encoded = [recognizer.encode(batch.images, batch.widths) for batch in batches]
+    encoding = time.perf_counter() - begun
+
+    def read(how: Callable[[Encoded], list[Transcription]]) -> dict[str, float]:
+        begun = time.perf_counter()
+        lines = [line for batch in encoded for line in how(batch)]
+        return {"time": encoding + time.perf_counter() - begun, **figures(texts, lines)}
+
+    rows: list[dict[str, object]] = [{"width": "greedy", **read(recognizer.greedy)}]
+    for width, weights in settings(language is not None):
+
+        def beam(batch: Encoded, width: int = width, weights: ScoreWeights = weights) -> list[Transcription]:
+            return recognizer.beam(batch, width, weights, language)
+
+        rows.append({"width": width, **vars(weights), **read(beam)})
+        print(rows[-1], file=sys.stderr)
+    found = pd.DataFrame(rows)
+    found["time"] = (found["time"] / found["time"][0]).round(2)
+    return found.round(5)
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description="CER on val by width and weights of the beam search.")
+    parser.add_argument("--lines", type=int, default=2000, metavar="N", help="the first N of val (2000)")
+    chosen = parser.parse_args()
+    found = table(language_file.load(LANGUAGE), chosen.lines).fillna("").astype(str)
+    print(markdown(list(found.columns), found.to_numpy().tolist()))
