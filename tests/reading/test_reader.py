@@ -185,7 +185,8 @@ def test_more_characters_than_fit_are_read_in_two(
         recognizer.network.fc.bias[12] = 9
     card = model_file.ModelCard(small.model.architecture(), 10, start_end_tokens=True, label_smoothing=0.0)
     model_file.save(tmp_path / "model", recognizer.modules().state_dict(), card)
-    text = Reader(tmp_path / "model", language=False).read(np.full((28, 200), 200, dtype=np.uint8) * (np.arange(200) % 20 > 3))
+    image = np.full((28, 200), 200, dtype=np.uint8) * (np.arange(200) % 20 > 3)
+    text = Reader(tmp_path / "model", language=False).read(image)
     assert len(text.text) > 9
     assert set(text.text) <= {"8", " "}
 
