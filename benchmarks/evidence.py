@@ -195,7 +195,7 @@ def table(results: dict[str, Any]) -> str:
         for name, how, title in RELEASED:
             found = results["released"][name][how]
             cells.append([title, *_rate(found, "cer"), *_rate(found, "cer_per_line")])
-        out.append("The released model, trained as `params.yaml` says:")
+        out.append("The released model:")
         out.append(markdown(["", "CER", "95%", "CER per line", "95%"], cells))
     return "\n\n".join(out) + "\n"
 

@@ -128,7 +128,7 @@ def decode(side: str, data: str, how: str = "greedy") -> dict[str, Any]:
     recognizer, card = model_file.load(MODEL)
     dataset = LinesDataset(Path(data), "train", card.architecture.crop_step())
     values, language = PARAMS.evaluate, language_file.load(LANGUAGE)
-    weights = ScoreWeights(values.decoder_weight, values.ctc_weight, values.language_weight)
+    weights = ScoreWeights(values.decoder_weight, values.ctc_weight, values.language_weight, values.capital_bonus)
     prepare(recognizer.network, side)
     predictions = [""] * len(dataset)
 

@@ -7,10 +7,10 @@ expected calibration error per character, and time against greedy decoding (enco
 """
 
 import argparse
-import itertools
 import sys
 import time
 from collections.abc import Callable
+from dataclasses import replace
 
 import pandas as pd
 import torch
@@ -30,20 +30,24 @@ from emnist_lines.network.recognizer import Encoded
 from emnist_lines.network.transcription import Transcription
 
 BATCH = 128
-WIDTHS = (1, 4, 6, 8, 12)
-CTC = (0.0, 0.2, 0.3, 0.4)
-WORDS = (0.0, 0.5, 0.6, 0.7, 0.8, 0.9)
-BEST = (8, ScoreWeights(0.7, 0.3, 0.7))
-"""Width and weights that the others are tried around, one kind at a time."""
+BEST = (8, ScoreWeights(0.7, 0.3, 0.8, 1.0))
+"""Width and weights that the others are tried around, one at a time."""
+WIDTHS = (1, 4, 6, 12)
+CTC = (0.0, 0.2, 0.4)
+WORDS = (0.0, 0.5, 0.7, 0.9)
+CAPITAL = (0.0, 0.5, 1.5)
 
 
-def settings(with_language: bool) -> list[tuple[int, ScoreWeights]]:
-    """Widths with the best weights, then weights with the best width."""
+def settings() -> list[tuple[int, ScoreWeights]]:
+    """The best one, then those with another width or another weight."""
     width, best = BEST
-    language = best.language if with_language else 0.0
-    widths = [(each, ScoreWeights(best.decoder, best.ctc, language)) for each in WIDTHS]
-    pairs = itertools.product(CTC, WORDS if with_language else (0.0,))
-    return widths + [(width, ScoreWeights(round(1 - ctc, 2), ctc, weight)) for ctc, weight in pairs]
+    return [
+        BEST,
+        *[(other, best) for other in WIDTHS],
+        *[(width, replace(best, decoder=round(1 - ctc, 2), ctc=ctc)) for ctc in CTC],
+        *[(width, replace(best, language=weight)) for weight in WORDS],
+        *[(width, replace(best, capital=bonus)) for bonus in CAPITAL],
+    ]
 
 
 def figures(texts: list[str], lines: list[Transcription]) -> dict[str, float]:
@@ -60,7 +64,7 @@ def figures(texts: list[str], lines: list[Transcription]) -> dict[str, float]:
 
 
 @torch.no_grad()
-def table(language: LanguageScorer | None, most: int) -> pd.DataFrame:
+def table(language: LanguageScorer, most: int) -> pd.DataFrame:
     """A row for greedy decoding and for each setting, on the first `most` validation lines."""
     recognizer, card = model_file.load(MODEL)
     recognizer.modules().eval()
@@ -77,7 +81,7 @@ def table(language: LanguageScorer | None, most: int) -> pd.DataFrame:
         return {"time": encoding + time.perf_counter() - begun, **figures(texts, lines)}
 
     rows: list[dict[str, object]] = [{"width": "greedy", **read(recognizer.greedy)}]
-    for width, weights in settings(language is not None):
+    for width, weights in settings():
 
         def beam(batch: Encoded, width: int = width, weights: ScoreWeights = weights) -> list[Transcription]:
             return recognizer.beam(batch, width, weights, language)

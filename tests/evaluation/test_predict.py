@@ -28,6 +28,7 @@ EVALUATE = EvaluateConfig(
     decoder_weight=0.7,
     ctc_weight=0.3,
     language_weight=0.4,
+    capital_bonus=0.0,
 )
 
 

@@ -15,14 +15,14 @@ from emnist_lines.network.greedy import greedy_decode
 from emnist_lines.network.line_cnn_transformer import LineCNNTransformer
 from tests.network.bigrams import Bigrams
 
-LETTERS = encode("ab")
+LETTERS = encode("aB")
 LENGTHS = torch.tensor([5, 3])
 DECODER = ScoreWeights(1.0, 0.0, 0.0)
 Text = tuple[int, ...]
 
 
 def logits_of_few_letters(seed: int) -> Tensor:
-    """(2, 5, 83): a CTC head that knows the blank, a and b."""
+    """(2, 5, 83): a CTC head that knows the blank, a and B."""
     logits = torch.full((2, 5, len(SYMBOLS)), -1e9)
     torch.manual_seed(seed)
     logits[:, :, [BLANK, *LETTERS]] = torch.randn(2, 5, 3) * 2
@@ -68,7 +68,8 @@ def all_scores(
             output = model.decode(tokens[:, :-1], features[line : line + 1], mask[line : line + 1])
         own = float(output.log_softmax(dim=-1)[0].gather(1, tokens[0, 1:, None]).sum())
         ctc = math.log(chances[text]) if chances.get(text) else -1e30
-        return weights.decoder * own + weights.ctc * ctc + weights.language * language.of(text)
+        capitals = weights.capital * text.count(LETTERS[1])
+        return weights.decoder * own + weights.ctc * ctc + weights.language * language.of(text) + capitals
 
     texts = [text for length in range(5) for text in itertools.product(LETTERS, repeat=length)]
     return {text: score(text) for text in texts}
@@ -100,9 +101,11 @@ def test_hopeless_hypotheses_are_dropped_and_counted(model: LineCNNTransformer) 
 
 
 @pytest.mark.parametrize("seed", range(4))
-@pytest.mark.parametrize("weights", [(1, 0, 0), (0.7, 0.3, 0), (0.1, 0.9, 0), (0.7, 0.3, 0.6), (1, 0, 0.5), (0, 1, 1)])
+@pytest.mark.parametrize(
+    "weights", [(1, 0, 0), (0.7, 0.3, 0), (0.1, 0.9, 0), (0.7, 0.3, 0.6), (0.7, 0.3, 0.6, 0.5), (1, 0, 0.5), (0, 1, 1)]
+)
 def test_a_wide_beam_finds_the_best_text_and_its_score(
-    model: LineCNNTransformer, seed: int, weights: tuple[float, float, float]
+    model: LineCNNTransformer, seed: int, weights: tuple[float, ...]
 ) -> None:
     found = search(model, seed, ScoreWeights(*weights), Bigrams(seed), width=32)
     for line in range(2):

@@ -66,7 +66,8 @@ def test_lines_are_read_as_evaluation_reads_them(
 
 def test_the_reader_searches_as_evaluation_does(defaults: Params) -> None:
     values = defaults.evaluate
-    assert ScoreWeights(values.decoder_weight, values.ctc_weight, values.language_weight) == module.WEIGHTS
+    weights = ScoreWeights(values.decoder_weight, values.ctc_weight, values.language_weight, values.capital_bonus)
+    assert weights == module.WEIGHTS
     assert values.beam_width == module.BEAM_WIDTH
 
 

@@ -21,6 +21,8 @@ class EvaluateConfig(Section):
     ctc_weight: Weight = Field(description="what the CTC head counts; without one it does not")
     language_weight: Weight = Field(description="what the language model counts; 0: none is needed")
 
+    capital_bonus: Weight = Field(description="what each capital adds to the score of a hypothesis")
+
     @field_validator("language_weight")
     @classmethod
     def _something_counts(cls, value: float, info: ValidationInfo) -> float:

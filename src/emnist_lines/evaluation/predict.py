@@ -116,7 +116,8 @@ class _Predictor(pl.LightningModule):
         super().__init__()
         self.recognizer, self.language, self.width = recognizer, language, config.beam_width
         ctc = config.ctc_weight if recognizer.ctc_head is not None else 0.0
-        self.weights = ScoreWeights(config.decoder_weight, ctc, config.language_weight if language else 0.0)
+        words = config.language_weight if language else 0.0
+        self.weights = ScoreWeights(config.decoder_weight, ctc, words, config.capital_bonus)
         self.parts = recognizer.modules()  # so that Lightning moves them
 
     def on_predict_start(self) -> None:

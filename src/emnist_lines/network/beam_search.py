@@ -4,12 +4,13 @@ Method: joint CTC-attention decoding in one pass (Watanabe et al. 2017, "Hybrid 
 III.C), with a language model's log probability in the score (shallow fusion, Gülçehre et al. 2015).
 """
 
+import string
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
-from emnist_lines.common.alphabet import BLANK, CHARACTERS, END, PAD, START
+from emnist_lines.common.alphabet import BLANK, CHARACTERS, END, PAD, START, SYMBOLS
 from emnist_lines.network.ctc_prefix import NEVER, Outputs, Prefixes
 from emnist_lines.network.kv_cache import KeyValueCache
 from emnist_lines.network.language_scorer import LanguageScorer
@@ -22,7 +23,8 @@ CANDIDATES = 20
 
 MARGIN = 8.0
 """Hypotheses e to so many times less likely than the best of their line are dropped: on val lines, none ever won."""
-SHARED = 0.4
+CAPITALS = [token for token, symbol in enumerate(SYMBOLS) if symbol in string.ascii_uppercase]
+SHARED = 0.15
 """What of the language model's weight counts in the temperature; it calibrates the confidences of val lines."""
 
 
@@ -30,12 +32,14 @@ SHARED = 0.4
 class ScoreWeights:
     """What the log probabilities that decoder, CTC head and language model give to a text count in its score.
 
-    Numbers from 0 on; their sum may be any but 0.
+    Numbers from 0 on; the sum of the first three may be any but 0. Each capital adds `capital` to the score: decoder and
+    language model both know that capitals are rare, and their sum knows it twice.
     """
 
     decoder: float
     ctc: float
     language: float
+    capital: float = 0.0
 
     def temperature(self) -> float:
         """What to divide scores by for the logarithms of calibrated probabilities.
@@ -68,6 +72,7 @@ class _Open:
     Attributes:
         at: (R,) long, line · width + place in the line's beam.
         decoder, language: (R,) float64, their log probabilities of the text.
+        capitals: (R,) float64, how many it has.
         prefixes: what the CTC head makes of it; None where that has no say.
         states: (R, K) int64, what the language model remembers of it; None where that has no say.
     """
@@ -75,6 +80,7 @@ class _Open:
     at: Tensor
     decoder: Tensor
     language: Tensor
+    capitals: Tensor
     prefixes: Prefixes | None
     states: Tensor | None
 
@@ -86,7 +92,7 @@ class _Next:
     Attributes:
         letters: (R, M) long, characters that may follow.
         scores: (R, M + 1) float64, of the text with each of them; the last: of the text ended.
-        decoder, language: (R, M) float64, the parts of the score, without their weights.
+        decoder, language, capitals: (R, M) float64, the parts of the score, without their weights.
         states: (R, M, K) int64 or None.
     """
 
@@ -94,6 +100,7 @@ class _Next:
     scores: Tensor
     decoder: Tensor
     language: Tensor
+    capitals: Tensor
     states: Tensor | None
 
 
@@ -114,6 +121,7 @@ class _Scorer:
             torch.arange(self.lines, device=device) * self.width,
             zeros,
             zeros,
+            zeros,
             None if self.ctc is None else Prefixes.empty(self.ctc),
             None if self.language is None else self.language.start(self.lines).to(device),
         )
@@ -126,9 +134,13 @@ class _Scorer:
             begun = now.prefixes.begun(self.ctc, Rows.of(now.at // self.width, self.lines))
             begun[:, END] = now.prefixes.ended()
             scores += self.weights.ctc * begun
-        stopping = scores[:, END].clone()
+        stopping = scores[:, END] + self.weights.capital * now.capitals
         scores[:, [BLANK, START, END, PAD]] = -torch.inf  # no part of a text
         continuing, letters = scores.topk(candidates, dim=1)
+        is_capital = torch.zeros(len(SYMBOLS), dtype=torch.float64, device=letters.device)
+        is_capital[CAPITALS] = 1
+        capitals = now.capitals[:, None] + is_capital[letters]
+        continuing = continuing + self.weights.capital * capitals
         language, states = torch.zeros_like(continuing), None
         if self.language is not None and now.states is not None:
             log_probs, states = self.language.extend(now.states, letters)
@@ -136,7 +148,7 @@ class _Scorer:
             continuing = continuing + self.weights.language * language
             stopping += self.weights.language * (now.language + self.language.ended(now.states))
         scores = torch.cat([continuing, stopping[:, None]], dim=1).clamp(min=NEVER)
-        return _Next(letters, scores, decoder.gather(1, letters), language, states)
+        return _Next(letters, scores, decoder.gather(1, letters), language, capitals, states)
 
     def chosen(self, now: _Open, after: _Next, at: Tensor, rows: Tensor, picked: Tensor) -> _Open:
         """The hypotheses `at` (R',), which continue `rows` (R',) of `now` with their candidates `picked` (R',)."""
@@ -144,7 +156,8 @@ class _Scorer:
         if self.ctc is not None and prefixes is not None:
             prefixes = prefixes.extend(rows, after.letters[rows, picked], at // self.width, self.ctc)
         states = None if after.states is None else after.states[rows, picked]
-        return _Open(at, after.decoder[rows, picked], after.language[rows, picked], prefixes, states)
+        parts = (part[rows, picked] for part in (after.decoder, after.language, after.capitals))
+        return _Open(at, *parts, prefixes, states)
 
 
 @torch.no_grad()
@@ -164,7 +177,8 @@ def beam_search(
     """The text of the best score that a beam search finds for each line.
 
     The score of a text is the weighted sum of its log probabilities. For a text that has not ended, each of them is
-    that of all texts which begin with it. So scores only fall, and a line is done once the best of its beam has ended.
+    that of all texts which begin with it. So scores fall, but for
+    what capitals add, and a line is done once the best of its beam has ended.
     There is no term for length. A beam of one that asks the decoder alone is greedy decoding, but for a line that does
     not end within `max_length`: here, its last token is `<E>` all the same.
 
@@ -174,7 +188,7 @@ def beam_search(
         mask: (B, S) bool or None, as `LineCNNTransformer.encode` returns them.
         ctc: what the CTC head says of the lines; needed where it has a weight.
         language: needed where it has a weight; asked once at each step.
-        weights: of the three.
+        weights: of the three, and of capitals.
         max_length: tokens of a line, `<S>` and `<E>` included.
         width: hypotheses kept at each step.
         candidates: see `CANDIDATES`.
