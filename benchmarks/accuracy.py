@@ -1,7 +1,7 @@
 """Where the released model still errs: `python -m benchmarks.accuracy` writes `docs/accuracy.md`.
 
-Errors are those of the main decoding in `metrics/predictions.csv`, aligned with the text by the fewest edits. The single
-glyphs' part trains the classifier of `benchmarks.classifier`, which takes some minutes.
+Errors are those of the main decoding in `metrics/predictions.csv`, aligned with the text by the fewest edits. The
+single glyphs' part trains the classifier of `benchmarks.classifier`, which takes some minutes.
 """
 
 from collections import Counter
@@ -132,7 +132,8 @@ def page(figures: dict[str, Any]) -> str:
     out = [
         "# Where it still errs",
         "This page answers which errors the released model still makes, and what a character's ink alone can tell.",
-        f"What the beam search with language reads in the {figures['lines']:,} default test lines: {figures['errors']:,} errors in "
+        f"What the beam search with language reads in the {figures['lines']:,} default test lines: "
+        f"{figures['errors']:,} errors in "
         f"{figures['characters']:,} characters (CER {cer:.4f}), of which {kinds.get('replace', 0):,} are another "
         f"character, {kinds.get('delete', 0):,} missing ones and {kinds.get('insert', 0):,} invented ones. "
         "Written by `python -m benchmarks.accuracy` from `metrics/predictions.csv`.",

@@ -102,7 +102,16 @@ def test_hopeless_hypotheses_are_dropped_and_counted(model: LineCNNTransformer) 
 
 @pytest.mark.parametrize("seed", range(4))
 @pytest.mark.parametrize(
-    "weights", [(1, 0, 0), (0.7, 0.3, 0), (0.1, 0.9, 0), (0.7, 0.3, 0.6), (0.7, 0.3, 0.6, 0.5), (1, 0, 0.5), (0, 1, 1)]
+    "weights",
+    [
+        (1, 0, 0),
+        (0.7, 0.3, 0),
+        (0.1, 0.9, 0),
+        (0.7, 0.3, 0.6),
+        (0.7, 0.3, 0.6, 0.5),
+        (1, 0, 0.5),
+        (0, 1, 1),
+    ],
 )
 def test_a_wide_beam_finds_the_best_text_and_its_score(
     model: LineCNNTransformer, seed: int, weights: tuple[float, ...]

@@ -32,8 +32,8 @@ SHARED = 0.15
 class ScoreWeights:
     """What the log probabilities that decoder, CTC head and language model give to a text count in its score.
 
-    Numbers from 0 on; the sum of the first three may be any but 0. Each capital adds `capital` to the score: decoder and
-    language model both know that capitals are rare, and their sum knows it twice.
+    Numbers from 0 on; the sum of the first three may be any but 0. Each capital adds `capital` to the score: decoder
+    and language model both know that capitals are rare, and their sum knows it twice.
     """
 
     decoder: float
@@ -156,8 +156,8 @@ class _Scorer:
         if self.ctc is not None and prefixes is not None:
             prefixes = prefixes.extend(rows, after.letters[rows, picked], at // self.width, self.ctc)
         states = None if after.states is None else after.states[rows, picked]
-        parts = (part[rows, picked] for part in (after.decoder, after.language, after.capitals))
-        return _Open(at, *parts, prefixes, states)
+        decoder, language, capitals = (part[rows, picked] for part in (after.decoder, after.language, after.capitals))
+        return _Open(at, decoder, language, capitals, prefixes, states)
 
 
 @torch.no_grad()
