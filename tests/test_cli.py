@@ -95,6 +95,41 @@ def test_reading_as_json(folder: Path, wanted: list[str], capsys: pytest.Capture
         assert all(row["confidence"] <= c["confidence"] + 1e-4 for c in row["characters"])
 
 
+def test_reading_without_language_and_with_own_words(
+    folder: Path, released: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    pictures = [folder / name for name in ("0.png", "1.webp", "2.bmp")]
+    words = tmp_path / "words.txt"
+    words.write_text("Zyqqf Ottokar")
+    for options, reader in (
+        (["--no-language"], Reader(released, language=False)),
+        (["--words", str(words)], Reader(released, words=words)),
+    ):
+        cli.main(["read", *map(str, pictures), *options])
+        rows = [line.split("\t") for line in capsys.readouterr().out.splitlines()]
+        read = reader.read_all(pictures)
+        assert [row[1:] for row in rows] == [[text.text, f"{text.confidence:.4f}"] for text in read]
+    with pytest.raises(SystemExit):
+        cli.main(["read", *map(str, pictures), "--words", str(tmp_path / "none.txt")])
+    assert capsys.readouterr().err == f"error: {tmp_path}/none.txt is missing\n"
+
+
+def test_a_missing_language_model_is_one_sentence(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("EMNIST_LINES_LANGUAGE", str(tmp_path / "none.safetensors"))
+    with pytest.raises(SystemExit):
+        cli.main(["read", str(folder / "0.png")])
+    assert capsys.readouterr().err == f"error: {tmp_path}/none.safetensors is missing\n"
+    monkeypatch.delenv("EMNIST_LINES_LANGUAGE")
+    monkeypatch.setattr("emnist_lines.reading.released.LANGUAGE", tmp_path / "language.safetensors")
+    monkeypatch.setattr(cli, "LANGUAGE", tmp_path / "language.safetensors")
+    with pytest.raises(SystemExit):
+        cli.main(["read", str(folder / "0.png")])
+    told = capsys.readouterr().err
+    assert told == f"error: {tmp_path}/language.safetensors is missing; {cli.LANGUAGE_REMEDY}\n"
+
+
 def test_reading_standard_input(
     folder: Path, wanted: list[str], capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -20,7 +20,8 @@ pytestmark = pytest.mark.slow
 
 OUTS = {
     "download": ["data/glyphs.h5", "data/brown.zip"],
-    "synthesize": ["data/lines/train.h5", "data/lines/val.h5", "data/lines/test.h5"],
+    "synthesize": ["data/lines/train.h5", "data/lines/val.h5", "data/lines/test.h5", "data/train_documents.txt"],
+    "language": ["models/language.safetensors"],
     "train": ["models/line_cnn_transformer.safetensors"],
     "evaluate": ["metrics/test.json", "metrics/predictions.csv", "metrics/plots/predictions.png"],
 }
@@ -59,14 +60,15 @@ def folder(glyphs: Glyphs, small: Params, tmp_path_factory: pytest.TempPathFacto
     (folder / "params.yaml").write_text(yaml.safe_dump(values.model_dump(mode="json")))
     write_glyphs(glyphs, folder / "data" / "glyphs.h5")
     brown.write_builtin(folder / "data" / "brown.zip")
-    for name in ("synthesize", "train", "evaluate"):
+    for name in ("synthesize", "language", "train", "evaluate"):
         done = stage(name, folder)
         assert done.returncode == 0, done.stderr
     return folder
 
 
 @pytest.mark.parametrize(
-    ("name", "most"), [("download", 100_000), ("synthesize", 200_000), ("train", 30_000), ("evaluate", 500)]
+    ("name", "most"),
+    [("download", 100_000), ("synthesize", 3_000), ("language", 3_000), ("train", 30_000), ("evaluate", 500)],
 )
 def test_no_room_is_one_sentence(folder: Path, tmp_path: Path, name: str, most: int) -> None:
     workspace = tmp_path / "workspace"

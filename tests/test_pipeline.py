@@ -1,4 +1,4 @@
-"""The four stages through `dvc repro`, on small drawn data, in a repository of their own."""
+"""The five stages through `dvc repro`, on small drawn data, in a repository of their own."""
 
 import json
 import shutil
@@ -129,11 +129,11 @@ def test_an_s3_bucket_serves_as_remote(repository: Path, tmp_path: Path, monkeyp
         run(clone, "dvc", "remote", "add", "--default", "bucket", "s3://lines/models")
         run(clone, "dvc", "remote", "modify", "bucket", "endpointurl", address)
         model = repository / "models" / "line_cnn_transformer.safetensors"
-        run(clone, "dvc", "pull", "--remote", "released", "--allow-missing", "train")
-        assert run(clone, "dvc", "push").startswith("1 file pushed")
+        run(clone, "dvc", "pull", "--remote", "released", "--allow-missing", "language", "train")
+        assert run(clone, "dvc", "push").startswith("2 files pushed")
         shutil.rmtree(clone / "models")
         shutil.rmtree(clone / ".dvc" / "cache")
-        run(clone, "dvc", "pull", "--allow-missing", "train")
+        run(clone, "dvc", "pull", "--allow-missing", "language", "train")
         assert (clone / "models" / model.name).read_bytes() == model.read_bytes()
     finally:
         server.stop()
@@ -159,7 +159,7 @@ def test_another_clone_makes_the_same_bytes(repository: Path, tmp_path: Path) ->
     (clone / "params.yaml").write_text(content.replace("workers: 0", "workers: 2"))
     odd = {"LC_ALL": "POSIX", "TZ": "Asia/Kathmandu", "PYTHONHASHSEED": "77"}
     output = run(clone, "dvc", "repro", "--force", umask=0o077, **odd)
-    assert output.count("Running stage") == 4
+    assert output.count("Running stage") == 5
     assert outs(clone) == outs(repository)
     assert len(outs(clone)) > 20
 
@@ -242,7 +242,7 @@ def script(repository: Path, name: str, *arguments: str) -> tuple[int, str, str]
 
 
 def test_a_stale_lock_fails_the_check(repository: Path) -> None:
-    assert script(repository, "check_lock")[0] == 0
+    assert script(repository, "check_lock") == (0, "dvc.lock belongs to the code and the parameters beside it\n", "")
     clone = repository.with_name("clone")
     run(repository, "git", "clone", "-q", str(repository), str(clone))  # without data/ and models/
     assert script(clone, "check_lock") == (0, "dvc.lock belongs to the code and the parameters beside it\n", "")
@@ -275,6 +275,18 @@ def test_a_stale_lock_fails_the_check(repository: Path) -> None:
     dep["md5"] = "0" * 32
     (clone / "dvc.lock").write_text(yaml.safe_dump(lock))
     assert "train: it ran on another data/lines/train.h5 than the lock says was made" in script(clone, "check_lock")[2]
+
+
+def test_a_model_that_was_trained_otherwise_is_told(repository: Path) -> None:
+    """As when a released model is kept although its training has changed."""
+    commit(repository, "before")
+    change_params(repository, {"train": {"weight_decay": 0.01}})
+    run(repository, "dvc", "commit", "--force", "train")
+    code, told, _ = script(repository, "check_lock")
+    assert code == 0
+    assert "but its model was trained before the training became what it is now (other: train.weight_decay)" in told
+    run(repository, "git", "checkout", "-q", ".")
+    assert "but its model" not in script(repository, "check_lock")[1]
 
 
 def test_the_report_of_a_pull_request(repository: Path) -> None:

@@ -42,7 +42,7 @@ OUTS = {
     "train": "models/line_cnn_transformer.safetensors",
     "evaluate": "metrics/test.json",
 }
-STAGES = ("download", "synthesize", "train")
+STAGES = ("download", "synthesize", "language", "train")
 RESUMED = "continuing from"
 """What training says that found a checkpoint."""
 GROWTH, MANY = (10_000, 100_000), 1_000_000

@@ -162,7 +162,8 @@ def test_without_a_ctc_head_there_is_no_ctc(language: Path, lines: Path, small: 
     trained(values, lines, tmp_path)
     metrics, predictions, _ = evaluate(tmp_path / "model", language, lines, "test", EVALUATE, small.machine)
     assert "ctc" not in metrics
-    assert metrics["decoding"] == "beam"  # on decoder and language
+    assert metrics["decoding"] == "greedy"
+    assert "greedy" not in metrics
     assert "ctc_prediction" not in predictions
     recognizer, _ = model_file.load(tmp_path / "model")
     assert recognizer.ctc_head is None

@@ -18,6 +18,7 @@ from PIL import Image
 from playwright.sync_api import Page, expect
 
 from emnist_lines.common.errors import UserError
+from emnist_lines.lines.dataset import LinesDataset
 from emnist_lines.reading import demo
 from emnist_lines.reading.reader import Reader
 from tests import browsers
@@ -133,6 +134,26 @@ def test_the_page_reads_a_file_as_the_command_line_does(address: str, released: 
             page.get_by_role("tab", name="Picture").click()
             drop(page, tmp_path / f"{name}.png")
             expect(page.locator("#note")).to_contain_text(told, timeout=20_000)
+
+
+def test_the_page_reads_by_ink_alone_on_request(
+    address: str, released: Path, drawn_lines: Path, tmp_path: Path
+) -> None:
+    lines = LinesDataset(drawn_lines, "test")
+    with_language, by_ink = Reader(released), Reader(released, language=False)
+    images = [255 - lines.image(n) for n in range(64)]
+    chosen = next(i for i in images if with_language.read(i).text != by_ink.read(i).text)
+    Image.fromarray(chosen).save(tmp_path / "line.png")
+    with browsers.page() as (page, _):
+        page.goto(address)
+        page.get_by_role("tab", name="Picture").click()
+        drop(page, tmp_path / "line.png")
+        text = page.locator("#text textarea")
+        expect(text).to_have_value(with_language.read(chosen).text, timeout=20_000)
+        page.locator("#english input").uncheck()
+        expect(text).to_have_value(by_ink.read(chosen).text, timeout=20_000)
+        page.locator("#english input").check()
+        expect(text).to_have_value(with_language.read(chosen).text, timeout=20_000)
 
 
 def test_uploads_are_limited(address: str) -> None:

@@ -18,7 +18,7 @@ class EvaluateConfig(Section):
     pictured_lines: int = Field(ge=1, description="lines in the picture of predictions")
     beam_width: int = Field(ge=0, le=64, description="hypotheses that the beam search keeps; 0: greedy decoding alone")
     decoder_weight: Weight = Field(description="what the decoder counts in the score of a hypothesis")
-    ctc_weight: Weight = Field(description="what the CTC head counts; without one it does not")
+    ctc_weight: Weight = Field(description="what the CTC head counts; without one, decoding is greedy")
     language_weight: Weight = Field(description="what the language model counts; 0: none is needed")
 
     capital_bonus: Weight = Field(description="what each capital adds to the score of a hypothesis")

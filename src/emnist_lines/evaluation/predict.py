@@ -30,7 +30,10 @@ OTHERS = ("greedy", "ctc")
 def evaluate(
     model: Path, language: Path | None, data: Path, split: str, config: EvaluateConfig, machine: MachineConfig
 ) -> tuple[dict[str, Any], pd.DataFrame, LinesDataset]:
-    """Read a split with saved models: by beam search (unless `beam_width` is 0), greedily and with the CTC head.
+    """Read a split with saved models: by beam search, greedily and with the CTC head.
+
+    Without a CTC head, or with a `beam_width` of 0, greedy decoding is the main one: what holds a hypothesis to the length
+    of its line is the CTC head.
 
     Args:
         model: the model file.
@@ -47,6 +50,8 @@ def evaluate(
         FileError: a file is missing, damaged or of another format.
     """
     recognizer, card = model_file.load(model)
+    if recognizer.ctc_head is None:
+        config = config.replace(beam_width=0)
     wanted = language if config.beam_width and config.language_weight else None
     words = language_file.load(wanted) if wanted else None
     dataset = LinesDataset(data, split, card.architecture.crop_step())
@@ -115,9 +120,8 @@ class _Predictor(pl.LightningModule):
     def __init__(self, recognizer: Recognizer, language: LanguageModel | None, config: EvaluateConfig) -> None:
         super().__init__()
         self.recognizer, self.language, self.width = recognizer, language, config.beam_width
-        ctc = config.ctc_weight if recognizer.ctc_head is not None else 0.0
         words = config.language_weight if language else 0.0
-        self.weights = ScoreWeights(config.decoder_weight, ctc, words, config.capital_bonus)
+        self.weights = ScoreWeights(config.decoder_weight, config.ctc_weight, words, config.capital_bonus)
         self.parts = recognizer.modules()  # so that Lightning moves them
 
     def on_predict_start(self) -> None:

@@ -5,7 +5,6 @@ Reader().read("line.png").text
 """
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -72,7 +71,7 @@ class Reader:
                 "with_start_end_tokens: false, so nothing can be read with it; choose another model"
             )
         self.language: LanguageScorer | None = None
-        if language is not False:
+        if language is not False and self.recognizer.ctc_head is not None:  # as in `evaluation.predict.evaluate`
             general = language_file.load(language_path(None if language is True else language))
             self.language = general if words is None else WithWords.of(general, read_words(Path(words)))
         self.most_columns = SIZE * max(1, self.card.max_length - 2)
@@ -186,8 +185,7 @@ class Reader:
 
     @torch.inference_mode()
     def _with_language(self, encoded: Encoded) -> list[Transcription]:
-        weights = WEIGHTS if encoded.ctc_logits is not None else replace(WEIGHTS, ctc=0.0)
-        return self.recognizer.beam(encoded, BEAM_WIDTH, weights, self.language)
+        return self.recognizer.beam(encoded, BEAM_WIDTH, WEIGHTS, self.language)
 
 
 def _name(picture: Picture) -> str | None:
