@@ -32,8 +32,8 @@ def evaluate(
 ) -> tuple[dict[str, Any], pd.DataFrame, LinesDataset]:
     """Read a split with saved models: by beam search, greedily and with the CTC head.
 
-    Without a CTC head, or with a `beam_width` of 0, greedy decoding is the main one: what holds a hypothesis to the length
-    of its line is the CTC head.
+    Without a CTC head, or with a `beam_width` of 0, greedy decoding is the main one: what holds a hypothesis to the
+    length of its line is the CTC head.
 
     Args:
         model: the model file.

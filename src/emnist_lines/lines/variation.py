@@ -70,12 +70,13 @@ def _moved(ink: NDArray[np.uint8], amounts: NDArray[np.float32]) -> NDArray[np.u
     count = len(ink)
     padded = np.zeros((count, _PADDED, _PADDED), dtype=np.uint8)
     padded[:, 1 : 1 + SIZE, 1 : 1 + SIZE] = ink.reshape(count, SIZE, SIZE)
-    moves = np.einsum("nk,kp->np", amounts.reshape(-1, TERMS), _TERMS)  # exact: whole numbers far below 2^24
-    moves = (moves.astype(np.int32) >> 8).reshape(count, 2, SIZE, SIZE)  # of 1/4096 pixel to 1/16
-    rows = moves[:, 0] + (np.arange(1, SIZE + 1, dtype=np.int32) * _FINE)[:, None]
-    columns = moves[:, 1] + np.arange(1, SIZE + 1, dtype=np.int32) * _FINE
+    moves = amounts.reshape(-1, TERMS) @ _TERMS  # exact: whole numbers far below 2^24
+    moves = (moves.astype(np.int32) >> 8).astype(np.int16).reshape(count, 2, SIZE, SIZE)  # of 1/4096 pixel to 1/16
+    rows = moves[:, 0] + (np.arange(1, SIZE + 1, dtype=np.int16) * _FINE)[:, None]
+    columns = moves[:, 1] + np.arange(1, SIZE + 1, dtype=np.int16) * _FINE
     for axis in (rows, columns):
-        np.clip(axis, 0, (_PADDED - 2) * _FINE, out=axis)
+        np.maximum(axis, 0, out=axis)
+        np.minimum(axis, (_PADDED - 2) * _FINE, out=axis)
     at = ((rows >> 4) * _PADDED + (columns >> 4)).astype(np.intp)
     at += (np.arange(count) * _PADDED**2)[:, None, None]
     down, right = (rows & (_FINE - 1)).astype(np.uint16), (columns & (_FINE - 1)).astype(np.uint16)
@@ -88,12 +89,13 @@ def _moved(ink: NDArray[np.uint8], amounts: NDArray[np.float32]) -> NDArray[np.u
 
 def _pen(glyphs: NDArray[np.uint8], amounts: NDArray[np.float32]) -> NDArray[np.uint8]:
     """(N, 784): part of the way to what a pen one pixel wider (or, below 0, narrower) on each side would leave."""
-    wider, narrower = glyphs.copy(), glyphs.copy()
+    share = amounts.astype(np.int16)[:, None, None]
+    negative = np.where(share > 0, 0, 255).astype(np.uint8)  # paper grows where ink shrinks
+    glyphs = glyphs ^ negative
+    grown = glyphs.copy()
     for here, there in ((slice(1, None), slice(None, -1)), (slice(None, -1), slice(1, None))):
         for one, other in (((slice(None), here), (slice(None), there)), ((..., here), (..., there))):
-            np.maximum(wider[one], glyphs[other], out=wider[one])
-            np.minimum(narrower[one], glyphs[other], out=narrower[one])
-    share = amounts.astype(np.int32)[:, None, None]
-    target = np.where(share > 0, wider, narrower).astype(np.int32)
-    changed = glyphs + ((target - glyphs) * np.abs(share) // UNIT)
+            np.maximum(grown[one], glyphs[other], out=grown[one])
+    glyphs, grown = glyphs ^ negative, grown ^ negative
+    changed = glyphs + ((grown.astype(np.int16) - glyphs) * np.abs(share) // UNIT)
     return changed.astype(np.uint8).reshape(-1, AREA)
