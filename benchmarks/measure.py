@@ -20,7 +20,6 @@ from emnist_lines.language import language_file
 from emnist_lines.lines.bucket_sampler import BucketSampler, MicroBatch
 from emnist_lines.lines.dataset import LinesDataset
 from emnist_lines.network import model_file
-from emnist_lines.network.beam_search import ScoreWeights
 from emnist_lines.network.line_cnn_transformer import LineCNNTransformer
 from emnist_lines.network.transcription import texts_of
 from emnist_lines.training import fit
@@ -128,7 +127,6 @@ def decode(side: str, data: str, how: str = "greedy") -> dict[str, Any]:
     recognizer, card = model_file.load(MODEL)
     dataset = LinesDataset(Path(data), "train", card.architecture.crop_step())
     values, language = PARAMS.evaluate, language_file.load(LANGUAGE)
-    weights = ScoreWeights(values.decoder_weight, values.ctc_weight, values.language_weight, values.capital_bonus)
     prepare(recognizer.network, side)
     predictions = [""] * len(dataset)
 
@@ -141,7 +139,7 @@ def decode(side: str, data: str, how: str = "greedy") -> dict[str, Any]:
         if how == "ctc":
             return recognizer.ctc(encoded)
         if how == "beam":
-            found = recognizer.beam(encoded, values.beam_width, weights, language)
+            found = recognizer.beam(encoded, values.beam_width, values.weights(), language)
         else:
             found = recognizer.greedy(encoded)
         return [line.text for line in found]

@@ -16,6 +16,7 @@ import pandas as pd
 import torch
 
 from benchmarks.material import DATA, LANGUAGE, MODEL
+from benchmarks.parameters import load_all
 from benchmarks.tables import markdown
 from emnist_lines.evaluation.alignment import align_all
 from emnist_lines.evaluation.breakdowns import calibration_error
@@ -30,8 +31,6 @@ from emnist_lines.network.recognizer import Encoded
 from emnist_lines.network.transcription import Transcription
 
 BATCH = 128
-BEST = (8, ScoreWeights(0.7, 0.3, 0.8, 1.0))
-"""Width and weights that the others are tried around, one at a time."""
 WIDTHS = (1, 4, 6, 12)
 CTC = (0.0, 0.2, 0.4)
 WORDS = (0.0, 0.5, 0.7, 0.9)
@@ -39,10 +38,11 @@ CAPITAL = (0.0, 0.5, 1.5)
 
 
 def settings() -> list[tuple[int, ScoreWeights]]:
-    """The best one, then those with another width or another weight."""
-    width, best = BEST
+    """Those of params.yaml, then those with another width or another weight."""
+    values = load_all().evaluate
+    width, best = values.beam_width, values.weights()
     return [
-        BEST,
+        (width, best),
         *[(other, best) for other in WIDTHS],
         *[(width, replace(best, decoder=round(1 - ctc, 2), ctc=ctc)) for ctc in CTC],
         *[(width, replace(best, language=weight)) for weight in WORDS],
@@ -67,7 +67,6 @@ def figures(texts: list[str], lines: list[Transcription]) -> dict[str, float]:
 def table(language: LanguageScorer, most: int) -> pd.DataFrame:
     """A row for greedy decoding and for each setting, on the first `most` validation lines."""
     recognizer, card = model_file.load(MODEL)
-    recognizer.modules().eval()
     dataset = LinesDataset(DATA, "val", card.architecture.crop_step())
     batches = [dataset[micro_batch] for micro_batch in BucketSampler(dataset.widths[:most], BATCH)]
     texts = [dataset.texts[index] for batch in batches for index in batch.indices.tolist()]

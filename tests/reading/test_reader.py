@@ -19,7 +19,6 @@ from emnist_lines.evaluation.predict import predict
 from emnist_lines.language import language_file
 from emnist_lines.lines.dataset import LinesDataset
 from emnist_lines.network import model_file
-from emnist_lines.network.beam_search import ScoreWeights
 from emnist_lines.network.recognizer import Recognizer
 from emnist_lines.reading import picture_file, preprocessing
 from emnist_lines.reading import reader as module
@@ -66,8 +65,7 @@ def test_lines_are_read_as_evaluation_reads_them(
 
 def test_the_reader_searches_as_evaluation_does(defaults: Params) -> None:
     values = defaults.evaluate
-    weights = ScoreWeights(values.decoder_weight, values.ctc_weight, values.language_weight, values.capital_bonus)
-    assert weights == module.WEIGHTS
+    assert values.weights() == module.WEIGHTS
     assert values.beam_width == module.BEAM_WIDTH
 
 

@@ -5,6 +5,7 @@ from typing import Annotated
 from pydantic import Field, ValidationInfo, field_validator
 
 from emnist_lines.common.config import Section, Seed
+from emnist_lines.network.beam_search import ScoreWeights
 
 Weight = Annotated[float, Field(ge=0, le=10)]
 
@@ -22,6 +23,10 @@ class EvaluateConfig(Section):
     language_weight: Weight = Field(description="what the language model counts; 0: none is needed")
 
     capital_bonus: Weight = Field(description="what each capital adds to the score of a hypothesis")
+
+    def weights(self) -> ScoreWeights:
+        """What each part counts in the score of a hypothesis."""
+        return ScoreWeights(self.decoder_weight, self.ctc_weight, self.language_weight, self.capital_bonus)
 
     @field_validator("language_weight")
     @classmethod

@@ -1,5 +1,6 @@
 """Predict the text of every line of a split."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,6 @@ from emnist_lines.language.model import LanguageModel
 from emnist_lines.lines.bucket_sampler import BucketSampler
 from emnist_lines.lines.dataset import Batch, LinesDataset, data_loader
 from emnist_lines.network import model_file
-from emnist_lines.network.beam_search import ScoreWeights
 from emnist_lines.network.recognizer import Recognizer
 from emnist_lines.network.transcription import Transcription
 
@@ -120,8 +120,7 @@ class _Predictor(pl.LightningModule):
     def __init__(self, recognizer: Recognizer, language: LanguageModel | None, config: EvaluateConfig) -> None:
         super().__init__()
         self.recognizer, self.language, self.width = recognizer, language, config.beam_width
-        words = config.language_weight if language else 0.0
-        self.weights = ScoreWeights(config.decoder_weight, config.ctc_weight, words, config.capital_bonus)
+        self.weights = config.weights() if language else replace(config.weights(), language=0.0)
         self.parts = recognizer.modules()  # so that Lightning moves them
 
     def on_predict_start(self) -> None:

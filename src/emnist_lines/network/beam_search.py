@@ -106,11 +106,15 @@ class _Next:
 
 @dataclass(frozen=True)
 class _Scorer:
-    """CTC head and language model (None: it has no say), and what they and the decoder count."""
+    """CTC head and language model (None: it has no say), and what they and the decoder count.
+
+    `is_capital` (83,) float64 is 1 for each token that is a capital, else 0.
+    """
 
     ctc: Outputs | None
     language: LanguageScorer | None
     weights: ScoreWeights
+    is_capital: Tensor
     lines: int
     width: int
 
@@ -137,9 +141,7 @@ class _Scorer:
         stopping = scores[:, END] + self.weights.capital * now.capitals
         scores[:, [BLANK, START, END, PAD]] = -torch.inf  # no part of a text
         continuing, letters = scores.topk(candidates, dim=1)
-        is_capital = torch.zeros(len(SYMBOLS), dtype=torch.float64, device=letters.device)
-        is_capital[CAPITALS] = 1
-        capitals = now.capitals[:, None] + is_capital[letters]
+        capitals = now.capitals[:, None] + self.is_capital[letters]
         continuing = continuing + self.weights.capital * capitals
         language, states = torch.zeros_like(continuing), None
         if self.language is not None and now.states is not None:
@@ -202,7 +204,10 @@ def beam_search(
     lines, steps, device = len(features), max_length - 1, features.device
     candidates, temperature = min(candidates, len(CHARACTERS)), weights.temperature()
     cache = KeyValueCache(network, features, mask, steps)
-    scorer = _Scorer(ctc if weights.ctc else None, language if weights.language else None, weights, lines, width)
+    is_capital = torch.zeros(len(SYMBOLS), dtype=torch.float64, device=device)
+    is_capital[CAPITALS] = 1
+    asked = ctc if weights.ctc else None, language if weights.language else None
+    scorer = _Scorer(*asked, weights, is_capital, lines, width)
     now, rows = scorer.start(device), None
     current = torch.full((lines,), START, device=device)
     tokens = torch.full((lines, width, steps), PAD, device=device)
