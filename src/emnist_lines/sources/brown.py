@@ -33,7 +33,11 @@ def fetch_brown(destination: Path, mirror: str | None, cache: Path) -> None:
 
 def write_builtin(destination: Path) -> None:
     """Write the package's own sentences to `destination`, a zip of documents with the same bytes each time."""
-    sentences = resources.files("emnist_lines.sources").joinpath("sentences.txt").read_text(encoding="utf-8")
     with atomic_write(destination) as part, zipfile.ZipFile(part, "w") as archive:
-        for number, document in enumerate(sentences.strip().split("\n\n")):
+        for number, document in enumerate(sentences().strip().split("\n\n")):
             archive.writestr(zipfile.ZipInfo(f"plain/{number:03}.txt"), document + "\n")  # dated 1980, always
+
+
+def sentences() -> str:
+    """The package's own text."""
+    return resources.files("emnist_lines.sources").joinpath("sentences.txt").read_text(encoding="utf-8")

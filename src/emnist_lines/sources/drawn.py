@@ -46,10 +46,10 @@ def _strokes(face: str) -> list[list[Points]]:
     """For each class its strokes, each a run of (x, y) points, y downwards."""
     font = HersheyFonts()
     font.load_default_font(face)
-    return [[_dense(np.array(s, dtype=float)) for s in font.strokes_for_text(c)] for c in CLASSES]
+    return [[dense(np.array(s, dtype=float)) for s in font.strokes_for_text(c)] for c in CLASSES]
 
 
-def _dense(stroke: Points) -> Points:
+def dense(stroke: Points) -> Points:
     """The same line with a point about every `SPACING` units."""
     along = np.concatenate([[0], np.cumsum(np.hypot(*np.diff(stroke, axis=0).T))])
     at = np.linspace(0, along[-1], max(2, int(along[-1] / SPACING) + 1))
@@ -63,7 +63,7 @@ def _render(strokes: list[Points], rng: np.random.Generator) -> NDArray[np.uint8
     shape = np.array([[stretch * scale, 0], [-slant * scale, scale]])
     turned = np.array([[np.cos(turn), np.sin(turn)], [-np.sin(turn), np.cos(turn)]])
     waves = rng.normal(0, 0.35, (2, 3)), rng.uniform(0, 2 * np.pi, (2, 3)), rng.uniform(0.1, 0.35, (2, 3))
-    moved = [_wobble(stroke @ shape @ turned, *waves) for stroke in strokes]
+    moved = [wobble(stroke @ shape @ turned, *waves) for stroke in strokes]
     everything = np.concatenate(moved)
     low, high = everything.min(axis=0), everything.max(axis=0)
     pen = rng.uniform(1.6, 3.0)
@@ -81,7 +81,7 @@ def _render(strokes: list[Points], rng: np.random.Generator) -> NDArray[np.uint8
     return np.asarray(picture.resize((SIZE, SIZE), Image.Resampling.BOX))
 
 
-def _wobble(points: Points, size: Points, phase: Points, frequency: Points) -> Points:
+def wobble(points: Points, size: Points, phase: Points, frequency: Points) -> Points:
     """Points pushed aside by a few slow waves over the page, so that strokes that meet still meet."""
     across = points[:, ::-1, None] * frequency + phase  # x moves with y, y with x
     return points + (size * np.sin(across)).sum(axis=2)
