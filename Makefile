@@ -42,7 +42,9 @@ $(SETUP_DEV): $(SETUP) requirements-dev.lock
 # The demonstration's experiment: rendered characters, shorter lines, fewer of them, nothing against learning by heart.
 DEMO := download.source=drawn download.drawn_per_class=200 \
 	synthesize.num_train=4000 synthesize.num_val=300 synthesize.num_test=300 synthesize.max_length=16 \
-	model.conv_dropout=0.0 train.max_epochs=5 train.curriculum=[]
+	synthesize.mix.lab=1.0 synthesize.mix.natural=0.0 synthesize.mix.written=0.0 \
+	model.conv_dropout=0.0 train.start_from=null train.learning_rate=0.001 train.max_epochs=5 train.validate_every=1 \
+	train.bucket_width=64 evaluate.language_weight=0.8
 DEMO_REF = refs/exps/$$(git rev-parse HEAD | sed 's|^..|&/|')/demo
 
 demo: setup  ## the whole pipeline on characters that the package renders: no data fetched, 5 minutes on 2 cores

@@ -6,11 +6,14 @@ from emnist_lines.common.errors import UserError
 from emnist_lines.common.glyphs import Glyphs, read_glyphs
 from emnist_lines.lines.config import VariationConfig
 from emnist_lines.lines.line_file import path_of
+from emnist_lines.synthesis.config import Mix
 from emnist_lines.synthesis.documents import Document, read_documents
 
 DATA, LANGUAGE = Path("data"), Path("models/language.safetensors")
 MODEL = Path("models/line_cnn_transformer.safetensors")
 GLYPHS, CORPUS, TEST = DATA / "glyphs.h5", DATA / "brown.zip", path_of(DATA, "test")
+LAB_ALONE = Mix(lab=1.0, natural=0.0, written=0.0)
+"""Lines as the lab composes them, no others."""
 UNVARIED = VariationConfig(shift=0, stretch=0, bend=0, pen=0)
 """Glyphs as they are, as the lab's."""
 

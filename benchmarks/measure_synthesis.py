@@ -10,7 +10,7 @@ from pathlib import Path
 from torch import Tensor
 
 from benchmarks import plain_synthesis
-from benchmarks.material import material, with_glyphs
+from benchmarks.material import LAB_ALONE, material, with_glyphs
 from benchmarks.meter import measured, peak_mb
 from benchmarks.parameters import load_all
 from emnist_lines.lines.bucket_sampler import MicroBatch
@@ -59,7 +59,8 @@ def rendered(lines: LinesDataset) -> Iterator[Tensor]:
 
 def recipes(count: int, max_length: int, folder: str) -> dict[str, float]:
     """All of a synthesis with so many train lines, from glyphs and text on: seconds, MB on disk, MB of memory."""
-    values = PARAMS.synthesize.replace(num_train=count, num_val=1, num_test=1, max_length=max_length)
+    sizes = {"num_train": count, "num_val": 1, "num_test": 1, "max_length": max_length}
+    values = PARAMS.synthesize.replace(mix=LAB_ALONE, **sizes)
     glyphs, documents = material()
     data, since = with_glyphs(Path(folder)), time.perf_counter()
     synthesis.synthesize(glyphs, documents, values, data)

@@ -6,9 +6,11 @@ from pathlib import Path
 import pytest
 import torch
 import yaml
+from benchmarks.material import LAB_ALONE
 from benchmarks.parameters import Params, load_all
 
 from emnist_lines.common.glyphs import Glyphs, write_glyphs
+from emnist_lines.common.written import Written
 from emnist_lines.language import language_file
 from emnist_lines.language.documents import read_documents
 from emnist_lines.language.smoothing import build
@@ -47,9 +49,11 @@ def defaults() -> Params:
 def small(defaults: Params) -> Params:
     """Parameters of a run that takes seconds."""
     return defaults.replace(
-        synthesize=defaults.synthesize.replace(num_train=96, num_val=24, num_test=24, max_length=10),
+        synthesize=defaults.synthesize.replace(num_train=96, num_val=24, num_test=24, max_length=10, mix=LAB_ALONE),
         model=defaults.model.replace(conv_dim=8, fc_dim=32, tf_dim=16, tf_fc_dim=16, tf_layers=2, tf_heads=2),
-        train=defaults.train.replace(max_epochs=3, batch_size=16, curriculum=(4,)),
+        train=defaults.train.replace(
+            start_from=None, learning_rate=0.001, max_epochs=3, validate_every=1, batch_size=16, curriculum=(4,)
+        ),
         evaluate=defaults.evaluate.replace(bootstrap_samples=50),
         machine=defaults.machine.replace(accelerator="cpu", devices=1),
     )
@@ -73,10 +77,12 @@ def lines(glyphs: Glyphs, documents: list[Document], small: Params, tmp_path_fac
     return made(glyphs, documents, small.synthesize, tmp_path_factory.mktemp("lines"))
 
 
-def made(glyphs: Glyphs, documents: list[Document], config: SynthesizeConfig, data: Path) -> Path:
+def made(
+    glyphs: Glyphs, documents: list[Document], config: SynthesizeConfig, data: Path, written: Written | None = None
+) -> Path:
     """The folder `data` with these glyphs, and lines of them."""
     write_glyphs(glyphs, data / "glyphs.h5")
-    synthesize(glyphs, documents, config, data)
+    synthesize(glyphs, documents, config, data, written)
     return data
 
 

@@ -24,7 +24,7 @@ SMALL = {
     "download": {"source": "drawn", "drawn_per_class": 10},
     "synthesize": {"num_train": 64, "num_val": 16, "num_test": 16, "max_length": 8},
     "model": {"conv_dim": 8, "fc_dim": 32, "tf_dim": 16, "tf_fc_dim": 16, "tf_layers": 1, "tf_heads": 2},
-    "train": {"max_epochs": 2, "batch_size": 16, "curriculum": [3]},
+    "train": {"start_from": None, "max_epochs": 2, "batch_size": 16, "curriculum": [3], "validate_every": 1},
     "evaluate": {"bootstrap_samples": 20, "pictured_lines": 3},
 }
 
@@ -176,7 +176,8 @@ def test_a_report_s_parameter_repeats_only_the_evaluation(repository: Path) -> N
 
 IMAGES = ("metrics_lines_png", "metrics_plots_predictions_png")
 PLOTS = {
-    "Loss": ("epoch", "loss (nats per token)"),
+    "Training_loss": ("epoch", "cross-entropy with label smoothing, and CTC loss (nats)"),
+    "Validation_loss": ("epoch", "cross-entropy of the decoder (nats per token)"),
     "Character_error_rate_on_the_validation_lines": ("epoch", "CER (edits per character)"),
     "Accuracy_of_single_tokens": ("epoch", "share that is right"),
     "Learning_rate": ("epoch", "learning rate at its end"),

@@ -66,7 +66,7 @@ def fields(section: type[Section], key: str = "") -> Iterator[tuple[str, FieldIn
 def test_the_repository_s_own_values() -> None:
     values = load_all(ROOT / "params.yaml")
     synthesize = values.synthesize
-    assert (synthesize.num_train, synthesize.num_val, synthesize.num_test) == (400_000, 2_000, 2_000)
+    assert (synthesize.num_train, synthesize.num_val, synthesize.num_test) == (300_000, 2_000, 2_000)
     assert (synthesize.max_length, synthesize.min_overlap, synthesize.max_overlap) == (32, 0.0, 0.33)
     assert values.download.parts == ("test",)
     assert hash(values) == hash(load_all(ROOT / "params.yaml"))  # frozen all the way down
@@ -97,6 +97,9 @@ def test_the_repository_s_own_values() -> None:
         ("synthesize.split_fractions", {"train": 0.7, "val": 0.2, "test": 0.2}),
         ("synthesize.split_fractions.train", -0.7),
         ("synthesize.split_fractions", 3),
+        ("synthesize.mix", {"lab": 0.5, "natural": 0.2, "written": 0.2}),
+        ("synthesize.mix.written", -0.1),
+        ("train.start_from", 3),
         ("train.variation.shift", 9),
         ("train.variation.bend", -1),
         ("train.variation.pen", 1.5),
@@ -113,7 +116,7 @@ def test_the_repository_s_own_values() -> None:
         ("train.gradient_clip", 0.0),
         ("train.curriculum", [8, -1]),
         ("train.weight_decay", -0.1),
-        ("train.validate_every", 10_000),
+        ("train.validate_every", 0),
         ("train.precision", 16),
         ("train.ctc_weight", 1.0),
         ("evaluate.bootstrap_samples", 0),
@@ -219,7 +222,6 @@ def test_a_stage_reads_its_own_sections_alone(tmp_path: Path) -> None:
 def test_a_value_that_another_one_rules_out_names_both(defaults: Params) -> None:
     for section, key, other, value in (
         (defaults.model, "tf_heads", "model.tf_dim", 3),
-        (defaults.train, "validate_every", "train.max_epochs", 121),
         (defaults.synthesize.replace(max_overlap=0.9, min_overlap=0.5), "max_overlap", "synthesize.min_overlap", 0.4),
     ):
         with pytest.raises(ParamError, match=rf"^{key} must be .* {other} \(.*\), not {value}$"):
@@ -233,7 +235,7 @@ def test_a_copy_with_other_values_is_as_strict_as_the_file(defaults: Params) -> 
     assert (synthesize.num_train, synthesize.max_overlap, synthesize.num_val) == (7, 0.0, 2000)
     assert synthesize.split_fractions is defaults.synthesize.split_fractions
     assert type(synthesize) is SynthesizeConfig
-    assert defaults.synthesize.num_train == 400_000
+    assert defaults.synthesize.num_train == 300_000
     with pytest.raises(ParamError, match=r"^num_train must be greater than or equal to 1, not 0$"):
         synthesize.replace(num_train=0)
     with pytest.raises(ParamError, match="unknown key 'num_trian'; known are seed, "):
@@ -267,11 +269,11 @@ def test_whole_numbers_pass_for_floats(tmp_path: Path) -> None:
 )
 def test_numbers_are_those_of_yaml_1_2(tmp_path: Path, written: str, value: float) -> None:
     """YAML 1.1, PyYAML's, takes `1e-05` for a word; DVC writes it."""
-    text = TEXT.replace("learning_rate: 0.001 ", f"learning_rate: {written} ")
+    text = TEXT.replace("learning_rate: 0.0006 ", f"learning_rate: {written} ")
     assert text != TEXT
     assert load(tmp_path, text).train.learning_rate == value
     with pytest.raises(UserError, match=rf"learning_rate must be a valid number, not '{re.escape(written)}'"):
-        load(tmp_path, TEXT.replace("learning_rate: 0.001 ", f"learning_rate: '{written}' "))
+        load(tmp_path, TEXT.replace("learning_rate: 0.0006 ", f"learning_rate: '{written}' "))
 
 
 @pytest.mark.parametrize("word", ["yes", "no", "on", "off", "Yes"])

@@ -7,17 +7,20 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from benchmarks.material import LAB_ALONE
 from benchmarks.parameters import Params
 
 from emnist_lines.common.alphabet import CLASSES
+from emnist_lines.common.errors import UserError
 from emnist_lines.common.files import sha256
 from emnist_lines.common.glyphs import Glyphs, read_glyphs
 from emnist_lines.lines.dataset import LinesDataset
-from emnist_lines.lines.line_file import NO_GLYPH, SPLITS, path_of, read_lines
+from emnist_lines.lines.line_file import LAB, NO_GLYPH, SPLITS, WRITTEN, path_of, read_lines
 from emnist_lines.lines.render import render
+from emnist_lines.sources.drawn_written import render_written
 from emnist_lines.synthesis import synthesize as synthesis
 from emnist_lines.synthesis.composer import Composer
-from emnist_lines.synthesis.config import SplitFractions, SynthesizeConfig
+from emnist_lines.synthesis.config import Mix, SplitFractions, SynthesizeConfig
 from emnist_lines.synthesis.documents import Document, read_documents
 from emnist_lines.synthesis.statistics import statistics
 from tests.conftest import REAL, ROOT, made, needs_real
@@ -88,15 +91,34 @@ def test_more_lines_begin_with_the_same_lines(
     assert len(set(other.texts)) > 15
 
 
+@pytest.mark.parametrize("mix", [LAB_ALONE, Mix(lab=0.25, natural=0.25, written=0.5)], ids=["lab", "all kinds"])
 def test_the_number_of_one_split_s_lines_changes_no_other_split(
-    glyphs: Glyphs, documents: list[Document], small: Params, lines: Path, tmp_path: Path
+    glyphs: Glyphs, documents: list[Document], small: Params, tmp_path: Path, mix: Mix
 ) -> None:
     """So that more train lines ask for no evaluation, and more test lines for no training."""
+    config, written = small.synthesize.replace(mix=mix), render_written(12, 0)
+    lines = made(glyphs, documents, config, tmp_path / "lines", written)
     for split in SPLITS:
-        config = small.synthesize.replace(**{f"num_{split}": 40})
-        data = made(glyphs, documents, config, tmp_path / split)
+        data = made(glyphs, documents, config.replace(**{f"num_{split}": 40}), tmp_path / split, written)
         same = {s for s in SPLITS if path_of(data, s).read_bytes() == path_of(lines, s).read_bytes()}
         assert same == set(SPLITS) - {split}
+
+
+def test_a_mix_has_its_shares_and_val_and_test_lines_of_each_kind(
+    glyphs: Glyphs, documents: list[Document], small: Params, tmp_path: Path
+) -> None:
+    config, written = small.synthesize.replace(mix=Mix(lab=0.5, natural=0.0, written=0.5)), render_written(12, 0)
+    data = made(glyphs, documents, config, tmp_path, written)
+    kinds = {split: np.bincount(read_lines(path_of(data, split))[0].kinds, minlength=3).tolist() for split in SPLITS}
+    assert kinds == {"train": [48, 0, 48], "val": [24, 0, 24], "test": [24, 0, 24]}
+    people = {}
+    for split in SPLITS:
+        lines = read_lines(path_of(data, split))[0]
+        pieces = np.repeat(lines.kinds == WRITTEN, np.diff(lines.starts))
+        people[split] = set(written.writers[lines.glyphs[pieces]].tolist())
+    assert len(set.union(*people.values())) == sum(map(len, people.values()))
+    with pytest.raises(UserError, match=r"there are no written words; set synthesize\.mix\.written to 0"):
+        made(glyphs, documents, config, tmp_path / "without")
 
 
 def test_the_files_and_their_statistics(
@@ -120,8 +142,11 @@ import sys
 from pathlib import Path
 from emnist_lines.common import config
 from emnist_lines.common.glyphs import read_glyphs, write_glyphs
+from emnist_lines.common.written import write_written
 from emnist_lines.sources import brown, drawn
-from emnist_lines.synthesis.config import SplitFractions, SynthesizeConfig
+from emnist_lines.sources.drawn_written import render_written
+from emnist_lines.sources.drawn_written import render_written
+from emnist_lines.synthesis.config import Mix, SplitFractions, SynthesizeConfig
 from emnist_lines.synthesis.documents import read_documents
 from emnist_lines.synthesis.synthesize import synthesize
 root, out = map(Path, sys.argv[1:])
@@ -129,7 +154,9 @@ values = config.load(root / "params.yaml", synthesize=SynthesizeConfig)
 write_glyphs(drawn.render_glyphs(4, 3), out / "glyphs.h5")
 brown.write_builtin(out / "brown.zip")
 glyphs, documents = read_glyphs(out / "glyphs.h5"), read_documents(out / "brown.zip")
-synthesize(glyphs, documents, values.replace(num_train=520, num_val=8, num_test=8), out)
+written = render_written(12, 3)
+write_written(written, out / "written.h5")
+synthesize(glyphs, documents, values.replace(num_train=520, num_val=8, num_test=8), out, written)
 """
 
 
@@ -140,13 +167,14 @@ def test_two_fresh_processes_write_the_same_bytes(tmp_path: Path) -> None:
         out.mkdir()
         environment = {"PYTHONHASHSEED": hash_seed, "TZ": f"UTC+{number}", "PATH": "/usr/bin:/bin"}
         subprocess.run([sys.executable, "-c", RUN, str(ROOT), str(out)], check=True, env=environment)
-        names = ("glyphs.h5", "brown.zip", *(f"lines/{split}.h5" for split in SPLITS))
+        names = ("glyphs.h5", "brown.zip", "written.h5", *(f"lines/{split}.h5" for split in SPLITS))
         found.append([sha256(out / name) for name in names])
     assert found[0] == found[1]
 
 
 FRESH = SynthesizeConfig(
     seed=7,
+    mix=LAB_ALONE,
     num_train=24,
     num_val=12,
     num_test=12,
@@ -208,11 +236,12 @@ def test_the_default_lines_are_those_that_were_published(defaults: Params, split
     glyphs = read_glyphs(REAL / "glyphs.h5")
     count = getattr(defaults.synthesize, f"num_{split}")
     found = LinesDataset(REAL, split)
-    if (glyphs.source, glyphs.parts, len(found)) != (defaults.download.source, defaults.download.parts, count):
+    lab = int((found.kinds == LAB).sum())
+    if (glyphs.source, glyphs.parts, lab) != (defaults.download.source, defaults.download.parts, count):
         pytest.skip("data/ holds lines of other parameters than params.yaml's")
     composer = synthesis.composers(glyphs, read_documents(REAL / "brown.zip"), defaults.synthesize)[split]
     composed = synthesis.compose(composer, count, split, defaults.synthesize.seed)
     for lines in (found.lines, composed):
         images = render(lines, glyphs.images, np.arange(count), lines.columns)
         assert hashlib.sha256(images.tobytes()).hexdigest() == REAL_IMAGES[split]
-        assert hashlib.sha256(b"\n".join(lines.texts.tolist())).hexdigest() == REAL_TEXTS[split]
+        assert hashlib.sha256(b"\n".join(lines.texts[:count].tolist())).hexdigest() == REAL_TEXTS[split]

@@ -12,11 +12,13 @@ from torch.utils.data import DataLoader, Dataset
 from emnist_lines.common.alphabet import PAD
 from emnist_lines.common.errors import FileError
 from emnist_lines.common.glyphs import read_glyphs
+from emnist_lines.common.written import read_written
 from emnist_lines.lines.bucket_sampler import BucketSampler, MicroBatch
 from emnist_lines.lines.config import VariationConfig
-from emnist_lines.lines.crop import crop_width
-from emnist_lines.lines.line_file import path_of, read_lines
+from emnist_lines.lines.crop import HEIGHT, crop_width
+from emnist_lines.lines.line_file import WRITTEN, path_of, read_lines
 from emnist_lines.lines.render import render
+from emnist_lines.lines.strokes import render_strokes
 from emnist_lines.lines.variation import sample_amounts
 
 VARIATION_STREAM = 1
@@ -30,6 +32,7 @@ class Batch(NamedTuple):
         images: (B, 28, W) uint8, white ink on black, cropped to the widest line.
         tokens: (B, T) long, cropped to the longest line; see `alphabet.frame`.
         widths: (B,) long, columns that each line's text takes.
+        kinds: (B,) long, index into `line_file.KINDS`.
         indices: (B,) long, where the lines stand in their split.
         token_share: share of the whole batch's target tokens that are in this micro-batch.
         line_share: share of its lines.
@@ -38,6 +41,7 @@ class Batch(NamedTuple):
     images: Tensor
     tokens: Tensor
     widths: Tensor
+    kinds: Tensor
     indices: Tensor
     token_share: float
     line_share: float
@@ -51,6 +55,7 @@ class LinesDataset(Dataset[Batch]):
         widths: (N,) int32, columns that each line's text takes.
         texts: what is written.
         known: (N,) bool, whether the text stands, word for word, in the documents of the train lines.
+        kinds: (N,) uint8, index into `line_file.KINDS`.
         columns: of a whole image.
         lengths: (N,) int64, characters of each line.
         targets: (N,) int64, tokens of each line that a decoder has to find.
@@ -68,7 +73,7 @@ class LinesDataset(Dataset[Batch]):
     ) -> None:
         """
         Args:
-            data: the folder of `glyphs.h5` and of `lines/`.
+            data: the folder of `glyphs.h5`, of `lines/` and, if there are written lines, of `written.h5`.
             split: train, val or test.
             step: images are cropped to a multiple of this many columns; None: not at all.
             variation: how much the glyphs of batches vary; None: not at all.
@@ -80,8 +85,15 @@ class LinesDataset(Dataset[Batch]):
         path = path_of(Path(data), split)
         self.lines, self.source = read_lines(path)
         self.glyphs = read_glyphs(Path(data) / "glyphs.h5").images
-        if self.lines.glyphs.max(initial=-1) >= len(self.glyphs):
+        self.kinds = self.lines.kinds
+        pieces = np.repeat(self.kinds == WRITTEN, np.diff(self.lines.starts))
+        if self.lines.glyphs[~pieces].max(initial=-1) >= len(self.glyphs):
             raise FileError(path, "belongs to other glyphs")
+        self.written = read_written(Path(data) / "written.h5") if pieces.any() else None
+        if self.written and not 0 <= self.lines.glyphs[pieces].min() <= self.lines.glyphs[pieces].max() < len(
+            self.written.texts
+        ):
+            raise FileError(path, "belongs to other written words")
         self.tokens, self.widths, self.known = self.lines.tokens, self.lines.widths, self.lines.known
         self.texts: list[str] = [text.decode() for text in self.lines.texts.tolist()]
         self.columns = self.lines.columns
@@ -96,7 +108,14 @@ class LinesDataset(Dataset[Batch]):
 
     def image(self, index: int) -> NDArray[np.uint8]:
         """(28, width) uint8, white ink on black: one line as it is, its glyphs not varied."""
-        return render(self.lines, self.glyphs, np.array([index]), int(self.widths[index]))[0]
+        return self._rendered(np.array([index]), int(self.widths[index]), None)[0]
+
+    def examples(self, count: int) -> list[int]:
+        """The first lines of each kind, one of each in turn, `count` of them or all."""
+        rank = np.zeros(len(self), dtype=np.int64)
+        for kind in np.unique(self.kinds):
+            rank[self.kinds == kind] = np.arange((self.kinds == kind).sum())
+        return np.argsort(rank, kind="stable")[:count].tolist()
 
     def __len__(self) -> int:
         return len(self.tokens)
@@ -104,21 +123,34 @@ class LinesDataset(Dataset[Batch]):
     def __getitem__(self, micro_batch: MicroBatch) -> Batch:
         chosen = np.asarray(micro_batch.indices)
         crop = crop_width(int(self.widths[chosen].max()), self.columns, self.step)
-        images = render(self.lines, self.glyphs, chosen, crop, self._amounts(chosen, micro_batch.epoch))
+        images = self._rendered(chosen, crop, micro_batch.epoch)
         tokens = self.tokens[chosen]
         tokens = tokens[:, : max(2, int((tokens != PAD).sum(axis=1).max()))]  # without <S> and <E> there may be but one
         return Batch(
             torch.from_numpy(images),
             torch.from_numpy(tokens.astype(np.int64)),
             torch.from_numpy(self.widths[chosen].astype(np.int64)),
+            torch.from_numpy(self.kinds[chosen].astype(np.int64)),
             torch.from_numpy(chosen.astype(np.int64)),
             float(self.targets[chosen].sum() / max(1, self.targets[micro_batch.batch].sum())),
             len(micro_batch.indices) / len(micro_batch.batch),
         )
 
-    def _amounts(self, chosen: NDArray[np.int64], epoch: int) -> NDArray[np.float32] | None:
+    def _rendered(self, chosen: NDArray[np.int64], columns: int, epoch: int | None) -> NDArray[np.uint8]:
+        """(B, 28, columns) uint8: the lines' images, varied as in this epoch; None: as they are."""
+        images = np.empty((len(chosen), HEIGHT, columns), dtype=np.uint8)
+        strokes = self.kinds[chosen] == WRITTEN
+        if not strokes.all():
+            some = chosen[~strokes]
+            images[~strokes] = render(self.lines, self.glyphs, some, columns, self._amounts(some, epoch))
+        if self.written is not None and strokes.any():
+            some = chosen[strokes]
+            images[strokes] = render_strokes(self.lines, self.written, some, columns, self._amounts(some, epoch))
+        return images
+
+    def _amounts(self, chosen: NDArray[np.int64], epoch: int | None) -> NDArray[np.float32] | None:
         """By how much each character of these lines varies: the same in any batch, process and run."""
-        if self.variation is None:
+        if self.variation is None or epoch is None:
             return None
         counts = self.lines.starts[chosen + 1] - self.lines.starts[chosen]
         streams = ([self.seed, epoch, line, VARIATION_STREAM] for line in chosen.tolist())

@@ -14,6 +14,12 @@ from emnist_lines.common.files import atomic_write
 from emnist_lines.lines.crop import HEIGHT
 
 SPLITS = ("train", "val", "test")
+LAB, NATURAL, WRITTEN = 0, 1, 2
+KINDS = ("lab", "natural", "written")
+"""Kinds of lines: glyphs side by side in their boxes, as the lab composes them; glyphs in the proportions and places
+of handwriting; words as people wrote them, from pen strokes."""
+UNIT = 64
+"""Steps of a slant and of a pen's width in one pixel."""
 NO_GLYPH = -1
 """In place of a glyph's index: a space, which leaves no ink."""
 
@@ -28,9 +34,14 @@ class Lines:
         widths: (N,) int32, columns that each line's text takes.
         overlaps: (N,) float32, mean share of a glyph that its successor covers; 0 for a single character.
         known: (N,) bool, whether the text stands, word for word, in the documents of the train lines.
+        kinds: (N,) uint8, index into KINDS.
+        slants: (N,) int16, columns that ink moves to the right from one row to the row above, times UNIT.
+        pens: (N, 2) int16, columns and rows that a stroke takes, times UNIT; 0: as the glyphs have it.
         starts: (N + 1,) int64, where each line's characters begin, and where the last one's end.
-        glyphs: (C,) int32, each character's index into the glyph file; NO_GLYPH for a space.
-        boxes: (C, 4) int16, where its 28 × 28 pixels go: left, top, width, height, in columns and rows of the line.
+        glyphs: (C,) int32, each character's index into the glyph file; NO_GLYPH for a space. A written line has written
+            items in place of characters, and these are their numbers.
+        boxes: (C, 4) int16, where a glyph's 28 × 28 pixels or an item's strokes go: left, top, width, height, in
+            columns and rows of the line.
     """
 
     texts: NDArray[np.bytes_]
@@ -38,6 +49,9 @@ class Lines:
     widths: NDArray[np.int32]
     overlaps: NDArray[np.float32]
     known: NDArray[np.bool_]
+    kinds: NDArray[np.uint8]
+    slants: NDArray[np.int16]
+    pens: NDArray[np.int16]
     starts: NDArray[np.int64]
     glyphs: NDArray[np.int32]
     boxes: NDArray[np.int16]
@@ -93,6 +107,9 @@ def _fits(lines: Lines) -> bool:
         "widths": ((count,), "<i4"),
         "overlaps": ((count,), "<f4"),
         "known": ((count,), "?"),
+        "kinds": ((count,), "u1"),
+        "slants": ((count,), "<i2"),
+        "pens": ((count, 2), "<i2"),
         "starts": ((count + 1,), "<i8"),
         "glyphs": ((characters,), "<i4"),
         "boxes": ((characters, 4), "<i2"),
@@ -108,4 +125,5 @@ def _fits(lines: Lines) -> bool:
         and ((lines.widths > 0) & (lines.widths <= lines.columns)).all()
         and (lines.glyphs >= NO_GLYPH).all()
         and (lines.boxes[:, 2:] > 0).all()
+        and (lines.kinds < len(KINDS)).all()
     )

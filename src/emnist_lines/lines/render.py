@@ -1,5 +1,8 @@
 """From recipes to images: each glyph's ink is scaled to its box and added to its line. Sums saturate at 255.
 
+A line may have a pen and a slant of its own: strokes widen or narrow before their glyph is scaled, and the rows of the
+finished line move sideways.
+
 All numbers are whole, so that every machine renders the same bytes.
 """
 
@@ -7,14 +10,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from emnist_lines.common.glyphs import SIZE
+from emnist_lines.lines import scaling
 from emnist_lines.lines.crop import HEIGHT
-from emnist_lines.lines.line_file import NO_GLYPH, Lines
-from emnist_lines.lines.variation import vary
+from emnist_lines.lines.line_file import NO_GLYPH, UNIT, Lines
+from emnist_lines.lines.pitch import INK_ROWS, TOP
+from emnist_lines.lines.ranges import ranges
+from emnist_lines.lines.variation import pen, vary
 
 TOGETHER = 32
 """Lines rendered at a time: some 400 kB."""
-_UNIT = 64
-"""Steps of a weight when a glyph is scaled."""
+LEAST_PEN, MOST_PEN = 2 * UNIT, 2 * UNIT
+"""Of a pixel's 64 parts: what a pen leaves of a stroke, and how much it adds on each side, at most."""
 
 
 def render(
@@ -39,18 +45,12 @@ def render(
     images = np.zeros((len(chosen), HEIGHT, columns), dtype=np.uint8)
     counts = lines.starts[chosen + 1] - lines.starts[chosen]
     before = np.concatenate([[0], np.cumsum(counts)])
-    order = np.argsort(counts, kind="stable")  # lines of similar length together
+    order = np.lexsort((counts, lines.kinds[chosen]))  # lines of one kind and of similar length together
     for start in range(0, len(chosen), TOGETHER):
         rows = order[start : start + TOGETHER]
-        varied = None if amounts is None else amounts[_ranges(before[rows], counts[rows])]
+        varied = None if amounts is None else amounts[ranges(before[rows], counts[rows])]
         images[rows] = _render(lines, glyphs, chosen[rows], columns, varied)
     return images
-
-
-def _ranges(starts: NDArray[np.int64], counts: NDArray[np.int64]) -> NDArray[np.int64]:
-    """The numbers from each start on, so many of each."""
-    ends = np.cumsum(counts)
-    return np.arange(ends[-1]) + np.repeat(starts - ends + counts, counts)
 
 
 def _render(
@@ -62,53 +62,73 @@ def _render(
 ) -> NDArray[np.uint8]:
     """The images of lines in order of their numbers of characters."""
     counts = lines.starts[chosen + 1] - lines.starts[chosen]
-    characters = _ranges(lines.starts[chosen], counts)
+    characters = ranges(lines.starts[chosen], counts)
     line = np.repeat(np.arange(len(chosen)), counts)
     place = np.arange(len(characters)) - np.repeat(np.cumsum(counts) - counts, counts)
     written = lines.glyphs[characters] != NO_GLYPH
     characters, line, place = characters[written], line[written], place[written]
     # Transposed, a glyph is one run of bytes in a canvas of 28 rows and some columns.
     ink = glyphs[lines.glyphs[characters]].swapaxes(1, 2).reshape(-1, SIZE * SIZE)
-    if amounts is not None:
-        ink = vary(ink, amounts[written])
     boxes = lines.boxes[characters].astype(np.int64)
+    pens = lines.pens[chosen[line], 1].astype(np.int64)
+    widened = np.zeros(len(ink), dtype=np.float32)
+    penned = np.flatnonzero(pens)
+    if len(penned):
+        own = strokes(ink[penned].reshape(-1, SIZE, SIZE))
+        widened[penned] = pen_amounts(pens[penned], boxes[penned, 3], own)
+    if amounts is not None:
+        varied = amounts[written]  # a copy
+        varied[:, -1] += widened
+        ink = vary(ink, varied)
+    elif len(penned):
+        ink = pen(ink.reshape(-1, SIZE, SIZE), widened)
     if (boxes[:, 1:] != (0, SIZE, SIZE)).any():
-        ink = _scaled(ink.reshape(-1, SIZE, SIZE), boxes)
-    margin = ink.shape[1] // HEIGHT  # a box may begin before its line, or end behind it
+        ink = scaling.scaled(ink.reshape(-1, SIZE, SIZE), boxes)
+    slants = lines.slants[chosen].astype(np.int64)
+    aside = HEIGHT * int(np.abs(slants).max(initial=0)) // UNIT + 1 if slants.any() else 0  # columns of the longest way
+    margin = ink.shape[1] // HEIGHT + aside  # a box may begin before its line, or end behind it
     canvas = np.zeros((len(chosen), margin + columns + margin, HEIGHT), dtype=np.uint8)
     windows = np.lib.stride_tricks.sliding_window_view(canvas.reshape(-1), ink.shape[1], writeable=True)
-    left = np.clip(boxes[:, 0], -margin, columns)
+    left = np.clip(boxes[:, 0], -margin, columns + aside)
     at = (line * canvas.shape[1] + margin + left) * HEIGHT
     order = np.argsort(place, kind="stable")
     for one in np.split(order, np.flatnonzero(np.diff(place[order])) + 1):  # no line twice, so that no sum gets lost
         under = windows[at[one]]
         windows[at[one]] = under + np.minimum(ink[one], ~under)  # ~ is 255 - x: what still fits
+    if aside:
+        return _slanted(canvas.swapaxes(1, 2), slants, margin, columns)
     return canvas[:, margin : margin + columns].swapaxes(1, 2)
 
 
-def _scaled(ink: NDArray[np.uint8], boxes: NDArray[np.int64]) -> NDArray[np.uint8]:
-    """(K, columns of the widest box · 28): transposed glyphs (K, 28, 28) in their boxes (K, 4), as wide as the widest.
+def strokes(ink: NDArray[np.uint8]) -> NDArray[np.int64]:
+    """(K,) pixels, times UNIT, that the strokes of glyphs (K, 28, 28) take: twice their area by their edges' length."""
+    area = ink.sum(axis=(1, 2), dtype=np.int64)
+    edges = np.zeros(len(ink), dtype=np.int64)
+    for one, other in ((ink[:, 1:], ink[:, :-1]), (ink[:, :, 1:], ink[:, :, :-1])):
+        edges += (np.maximum(one, other) - np.minimum(one, other)).sum(axis=(1, 2), dtype=np.int64)
+    # Steps along rows and columns make an edge of any direction 4 / pi times as long in the mean.
+    return area * round(2 * UNIT * 4 / np.pi) // np.maximum(edges, 1)
 
-    A pixel is the mean of the glyph's ink under a triangle, at least one glyph pixel to each side and at least one of
-    its own: linear interpolation where the box is larger than the glyph, and no aliasing where it is smaller.
+
+def pen_amounts(pens: NDArray[np.int64], heights: NDArray[np.int64], own: NDArray[np.int64]) -> NDArray[np.int64]:
+    """By how much (see `variation.pen`) strokes widen to take as many rows of their boxes as the pen does.
+
+    Args:
+        pens: wanted rows, times UNIT.
+        heights: rows of the boxes.
+        own: pixels that the strokes take as they are, times UNIT. Where they narrow, LEAST_PEN of them stay.
     """
-    across = _weights(boxes[:, 2], np.zeros_like(boxes[:, 2]), int(boxes[:, 2].max()))
-    down = _weights(boxes[:, 3], boxes[:, 1], HEIGHT)
-    # Exact in any order: whole numbers of at most 255 · 64 · 64 < 2^24.
-    sums = across @ ink.astype(np.float32) @ down.swapaxes(1, 2)
-    return ((sums.astype(np.int32) + _UNIT**2 // 2) // _UNIT**2).astype(np.uint8).reshape(len(ink), -1)
+    wanted = pens * SIZE // heights
+    return np.clip((np.maximum(wanted, np.minimum(own, LEAST_PEN)) - own) // 2, -MOST_PEN, MOST_PEN)
 
 
-def _weights(sizes: NDArray[np.int64], offsets: NDArray[np.int64], count: int) -> NDArray[np.float32]:
-    """(K, count, 28) whole numbers: what each of a glyph's 28 pixels gives to each pixel along one axis of a line.
-
-    The box takes `sizes` pixels from `offsets` on; pixels outside get nothing. Each pixel's weights sum to `_UNIT`.
-    """
-    step = SIZE / sizes[:, None, None]
-    pixel = np.arange(count)[:, None] - offsets[:, None, None]
-    distance = np.abs((pixel + 0.5) * step - 0.5 - np.arange(SIZE))
-    weights = np.maximum(0, 1 - distance / np.maximum(step, 1))
-    weights[np.broadcast_to((pixel < 0) | (pixel >= sizes[:, None, None]), weights.shape)] = 0
-    total = np.maximum(weights.sum(axis=2, keepdims=True), 1e-9)
-    steps = np.rint(np.cumsum(weights / total, axis=2) * _UNIT)  # rounded so that the sum stays
-    return np.diff(steps, axis=2, prepend=0).astype(np.float32)
+def _slanted(canvas: NDArray[np.uint8], slants: NDArray[np.int64], margin: int, columns: int) -> NDArray[np.uint8]:
+    """(B, 28, columns): the canvas (B, 28, more columns) from `margin` on, each row moved in 1/64 columns."""
+    canvas = np.ascontiguousarray(canvas)
+    windows = np.lib.stride_tricks.sliding_window_view(canvas.reshape(-1), columns + 1)
+    ways = slants[:, None] * (np.arange(HEIGHT) - TOP - INK_ROWS)  # how far to the right each row's ink comes from
+    rows = np.arange(canvas.shape[0] * HEIGHT).reshape(-1, HEIGHT) * canvas.shape[2]
+    found = windows[rows + margin + ways // UNIT]
+    part = (ways % UNIT).astype(np.uint16)[:, :, None]
+    mixed: NDArray[np.uint16] = found[:, :, :-1] * (UNIT - part) + found[:, :, 1:] * part + UNIT // 2
+    return (mixed // UNIT).astype(np.uint8)

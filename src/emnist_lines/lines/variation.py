@@ -35,7 +35,8 @@ def _terms() -> NDArray[np.float32]:
     return np.stack([np.rint(UNIT * np.outer(*pair)).ravel() for pair in products]).astype(np.float32)
 
 
-_TERMS = _terms()
+TERM_TABLE = _terms()
+"""(16, 784) whole numbers from -64 to 64: the terms of the field at each pixel of a glyph."""
 
 
 def sample_amounts(shape: tuple[int, ...], variation: VariationConfig, rng: np.random.Generator) -> NDArray[np.float32]:
@@ -53,7 +54,7 @@ def vary(ink: NDArray[np.uint8], amounts: NDArray[np.float32]) -> NDArray[np.uin
 
     Args:
         ink: (N, 784) uint8, (28, 28) glyphs; which axis comes first makes no difference to the distribution.
-        amounts: (N, COUNT) as `sample_amounts` returns them.
+        amounts: (N, COUNT) as `sample_amounts` returns them, the last with what a line's pen adds.
 
     Returns:
         (N, 784) uint8.
@@ -61,7 +62,7 @@ def vary(ink: NDArray[np.uint8], amounts: NDArray[np.float32]) -> NDArray[np.uin
     out = np.empty_like(ink)
     for start in range(0, len(ink), CHUNK):
         chunk = slice(start, start + CHUNK)
-        out[chunk] = _pen(_moved(ink[chunk], amounts[chunk, :-1]), amounts[chunk, -1])
+        out[chunk] = pen(_moved(ink[chunk], amounts[chunk, :-1]), amounts[chunk, -1])
     return out
 
 
@@ -71,7 +72,7 @@ def _moved(ink: NDArray[np.uint8], amounts: NDArray[np.float32]) -> NDArray[np.u
     padded = np.zeros((count, _PADDED, _PADDED), dtype=np.uint8)
     padded[:, 1 : 1 + SIZE, 1 : 1 + SIZE] = ink.reshape(count, SIZE, SIZE)
     # Not @: the threads of NumPy's BLAS would go on spinning and take torch's cores for a third of a training step.
-    moves = np.einsum("nk,kp->np", amounts.reshape(-1, TERMS), _TERMS)  # exact: whole numbers far below 2^24
+    moves = np.einsum("nk,kp->np", amounts.reshape(-1, TERMS), TERM_TABLE)  # exact: whole numbers far below 2^24
     moves = (moves.astype(np.int32) >> 8).astype(np.int16).reshape(count, 2, SIZE, SIZE)  # of 1/4096 pixel to 1/16
     rows = moves[:, 0] + (np.arange(1, SIZE + 1, dtype=np.int16) * _FINE)[:, None]
     columns = moves[:, 1] + np.arange(1, SIZE + 1, dtype=np.int16) * _FINE
@@ -88,7 +89,26 @@ def _moved(ink: NDArray[np.uint8], amounts: NDArray[np.float32]) -> NDArray[np.u
     return (mixed >> 8).astype(np.uint8)
 
 
-def _pen(glyphs: NDArray[np.uint8], amounts: NDArray[np.float32]) -> NDArray[np.uint8]:
+def pen(glyphs: NDArray[np.uint8], amounts: NDArray[np.float32]) -> NDArray[np.uint8]:
+    """Glyphs as a pen of another width leaves them.
+
+    Args:
+        glyphs: (N, 28, 28) uint8.
+        amounts: (N,) whole numbers, by how much strokes widen (or, below 0, narrow) on each side: 1/64 pixel, and two
+            pixels at most.
+
+    Returns:
+        (N, 784) uint8.
+    """
+    first = np.clip(amounts, -UNIT, UNIT)
+    inked = _inked(glyphs, first)
+    more = np.flatnonzero(first != amounts)
+    if len(more):
+        inked[more] = _inked(inked[more].reshape(-1, SIZE, SIZE), np.clip(amounts - first, -UNIT, UNIT)[more])
+    return inked
+
+
+def _inked(glyphs: NDArray[np.uint8], amounts: NDArray[np.float32]) -> NDArray[np.uint8]:
     """(N, 784): part of the way to what a pen one pixel wider (or, below 0, narrower) on each side would leave."""
     share = amounts.astype(np.int16)[:, None, None]
     negative = np.where(share > 0, 0, 255).astype(np.uint8)  # paper grows where ink shrinks

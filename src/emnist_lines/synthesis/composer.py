@@ -4,7 +4,7 @@ The method is the lab's EMNISTLines: glyphs side by side, each covering part of 
 operations over many lines at a time. What comes out are recipes, which `lines.render` makes images of.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import h5py
 import numpy as np
@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from emnist_lines.common.alphabet import CLASSES, END, PAD, SPACE, START, encode
 from emnist_lines.common.glyphs import SIZE
-from emnist_lines.lines.line_file import NO_GLYPH, Lines
+from emnist_lines.lines.line_file import LAB, NO_GLYPH, Lines
 from emnist_lines.synthesis.config import SynthesizeConfig
 from emnist_lines.synthesis.documents import Document
 from emnist_lines.synthesis.strings import SPACE_CLASS, StringSampler
@@ -38,6 +38,21 @@ class Choices:
     lengths: NDArray[np.int64]
     shares: NDArray[np.float64]
     overlaps: NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Characters:
+    """The characters of some lines, K at most in each.
+
+    Attributes:
+        classes: (N, K) uint8, index into CLASSES, SPACE_CLASS, or NOTHING behind the text.
+        inside: (N, K) bool, whether the text has a character there.
+        glyphs: (N, K) int64, each one's index into the glyph file; NO_GLYPH for a space and behind the text.
+    """
+
+    classes: NDArray[np.uint8]
+    inside: NDArray[np.bool_]
+    glyphs: NDArray[np.int64]
 
 
 class Composer:
@@ -73,11 +88,8 @@ class Composer:
 
     def compose(self, choices: Choices) -> Lines:
         """The lines of these choices. Which texts other splits know is not told here: `known` is False."""
-        count, lengths = len(choices.lengths), choices.lengths
-        position = np.arange(self.max_characters)
-        inside = position < lengths[:, None]
-        reach = np.minimum(choices.starts[:, None] + position, len(self.sampler.classes) - 1)
-        classes = np.where(inside, self.sampler.classes[reach], NOTHING)
+        characters = self.characters(choices)
+        count, lengths, inside = len(choices.lengths), choices.lengths, characters.inside
         advance = SIZE - (choices.overlaps * SIZE).astype(np.int64)  # whole columns, as in the lab
         left = np.concatenate([np.zeros((count, 1), dtype=np.int64), np.cumsum(advance, axis=1)], axis=1)
         left = left[:, : self.max_characters]
@@ -85,14 +97,34 @@ class Composer:
         mean = (choices.overlaps * joints).sum(axis=1) / np.maximum(joints.sum(axis=1), 1)
         boxes = np.full((int(lengths.sum()), 4), (0, 0, SIZE, SIZE), dtype=np.int16)
         boxes[:, 0] = left[inside]
-        return Lines(
-            texts=_texts(classes, self.max_characters),
-            tokens=self._tokens(classes, lengths),
+        return replace(
+            self.lines(characters, boxes),
             widths=(left[np.arange(count), lengths - 1] + SIZE).astype(np.int32),
             overlaps=mean.astype(np.float32),
+        )
+
+    def characters(self, choices: Choices) -> Characters:
+        """Which characters these choices are, and which glyphs write them."""
+        position = np.arange(self.max_characters)
+        inside = position < choices.lengths[:, None]
+        reach = np.minimum(choices.starts[:, None] + position, len(self.sampler.classes) - 1)
+        classes = np.where(inside, self.sampler.classes[reach], NOTHING)
+        return Characters(classes, inside, self._glyphs(classes, choices.shares))
+
+    def lines(self, characters: Characters, boxes: NDArray[np.int16]) -> Lines:
+        """Upright lines of the lab's kind, as if they took no columns, whose glyphs go into (C, 4) boxes."""
+        count, lengths = len(characters.inside), characters.inside.sum(axis=1)
+        return Lines(
+            texts=_texts(characters.classes, self.max_characters),
+            tokens=self._tokens(characters.classes, lengths),
+            widths=np.zeros(count, dtype=np.int32),
+            overlaps=np.zeros(count, dtype=np.float32),
             known=np.zeros(count, dtype=bool),
+            kinds=np.full(count, LAB, dtype=np.uint8),
+            slants=np.zeros(count, dtype=np.int16),
+            pens=np.zeros((count, 2), dtype=np.int16),
             starts=np.concatenate([[0], np.cumsum(lengths)]),
-            glyphs=self._glyphs(classes, choices.shares)[inside].astype(np.int32),
+            glyphs=characters.glyphs[characters.inside].astype(np.int32),
             boxes=boxes,
         )
 

@@ -27,13 +27,29 @@ class SplitFractions(Section):
         return self
 
 
+class Mix(Section):
+    """Shares of the train lines. They sum to 1. Val and test have lines of each kind that has a share."""
+
+    lab: float = Field(ge=0, le=1, description="glyphs side by side in their boxes, as the lab composes them")
+    natural: float = Field(ge=0, le=1, description="glyphs in the proportions and places of handwriting")
+    written: float = Field(ge=0, le=1, description="words as people wrote them, from pen strokes")
+
+    @model_validator(mode="after")
+    def _sum_to_one(self) -> "Mix":
+        total = self.lab + self.natural + self.written
+        if not math.isclose(total, 1, abs_tol=1e-6):
+            raise ValueError(f"must be three that sum to 1 (these sum to {total:g})")
+        return self
+
+
 class SynthesizeConfig(Section):
     """How lines are composed."""
 
     seed: Seed = Field(description="of all random choices")
+    mix: Mix = Field(description="kinds of lines")
     num_train: Lines = Field(description="train lines")
-    num_val: Lines = Field(description="val lines")
-    num_test: Lines = Field(description="test lines")
+    num_val: Lines = Field(description="val lines of each kind; written ones only as many as there are")
+    num_test: Lines = Field(description="likewise test lines")
     max_length: int = Field(ge=3, le=1024, description="tokens of a line, <S> and <E> included")
     min_overlap: Share = Field(description="least share of a glyph that the next one covers")
     max_overlap: Share = Field(description="largest such share")
