@@ -16,7 +16,8 @@ from emnist_lines.training.config import TrainConfig
 from emnist_lines.training.fit import fit, precision
 
 CHECKPOINTS, DATA = Path("checkpoints"), Path("data")
-GLYPHS, TRAIN, VAL = Path("data/glyphs.h5"), Path("data/lines/train.h5"), Path("data/lines/val.h5")
+GLYPHS, WRITTEN = Path("data/glyphs.h5"), Path("data/written.h5")
+TRAIN, VAL = Path("data/lines/train.h5"), Path("data/lines/val.h5")
 MODEL = Path("models/line_cnn_transformer.safetensors")
 
 
@@ -35,10 +36,14 @@ def main() -> None:
     )
     if machine.threads is not None:
         torch.set_num_threads(machine.threads)
-    for path in (GLYPHS, TRAIN, VAL):
+    written = [WRITTEN] if WRITTEN.is_file() else []  # lines of the kind lab alone need none
+    inputs = {str(path.relative_to(DATA)): path for path in (GLYPHS, *written, TRAIN, VAL)}
+    if train.start_from is not None:
+        inputs["start_from"] = Path(train.start_from)
+    for path in inputs.values():
         if not path.is_file():
             raise errors.FileError(path, "is missing")
-    hashes = {str(path.relative_to(DATA)): sha256(path) for path in (GLYPHS, TRAIN, VAL)}
+    hashes = {name: sha256(path) for name, path in inputs.items()}
     checkpoints = CHECKPOINTS / fingerprint(model, train, precision(train.precision, machine), hashes)
     if not checkpoints.exists() and any(CHECKPOINTS.glob("*/last.ckpt")):
         print(f"the checkpoints in {CHECKPOINTS} belong to another run (parameters, data, precision or code differ)")
@@ -48,4 +53,5 @@ def main() -> None:
 
 if __name__ == "__main__":
     remedies = dict.fromkeys(map(str, (TRAIN, VAL)), "make it with `dvc repro --force synthesize`")
-    errors.run(main, {**remedies, str(GLYPHS): "make it with `dvc repro --force download`"})
+    remedies |= dict.fromkeys(map(str, (GLYPHS, WRITTEN)), "make it with `dvc repro --force download`")
+    errors.run(main, remedies)

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 import yaml
+from benchmarks.parameters import Params
 
 from tests.conftest import ROOT
 
@@ -38,6 +39,10 @@ def imported_modules(path: Path) -> set[Path]:
 
 def test_there_are_five_stages() -> None:
     assert tuple(PIPELINE["stages"]) == STAGES
+
+
+def test_training_depends_on_the_model_that_it_starts_from(defaults: Params) -> None:
+    assert defaults.train.start_from in PIPELINE["stages"]["train"]["deps"]
 
 
 @pytest.mark.parametrize("stage", STAGES)

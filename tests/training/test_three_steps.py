@@ -24,7 +24,7 @@ def _one_thread() -> Iterator[None]:
 
 def losses(defaults: Params, lines: Path, dropout: bool) -> list[float]:
     """The loss before each of three optimizer steps, in 32 bits."""
-    config = defaults.train.replace(precision="32-true")
+    config = defaults.train.replace(precision="32-true", learning_rate=0.001)
     torch.manual_seed(0)
     lit = LitRecognizer(defaults.model, config, 32, total_steps=100).train(dropout)
     dataset = LinesDataset(lines, "test", step=8)

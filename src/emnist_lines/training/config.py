@@ -2,7 +2,7 @@
 
 from typing import Annotated, Literal
 
-from pydantic import Field, ValidationInfo, field_validator
+from pydantic import Field
 
 from emnist_lines.common.config import Section, Seed, Share
 from emnist_lines.lines.config import VariationConfig
@@ -12,6 +12,7 @@ class TrainConfig(Section):
     """Batches, losses, optimizer and schedule."""
 
     seed: Seed = Field(description="of all random choices")
+    start_from: str | None = Field(description="model file whose weights training starts from; null: random weights")
     max_epochs: int = Field(ge=1, description="epochs")
     lines_per_epoch: int | None = Field(ge=1, description="the most lines of an epoch; null: all train lines")
     batch_size: int = Field(ge=1, description="lines of an optimizer step, over all processes")
@@ -31,13 +32,5 @@ class TrainConfig(Section):
     )
     variation: VariationConfig = Field(description="how the glyphs of train lines vary, anew in each epoch")
     precision: Literal["auto", "32-true", "16-mixed", "bf16-mixed"] = Field(description="numbers to train in")
-    validate_every: int = Field(ge=1, description="epochs from one validation to the next")
+    validate_every: int = Field(ge=1, description="epochs between validations; the last epoch is validated")
     early_stopping_patience: int | None = Field(ge=1, description="validations without a better CER; null: no limit")
-
-    @field_validator("validate_every")
-    @classmethod
-    def _within_the_epochs(cls, value: int, info: ValidationInfo) -> int:
-        epochs = info.data.get("max_epochs", value)
-        if value > epochs:
-            raise ValueError(f"must be at most train.max_epochs ({epochs})")
-        return value

@@ -4,6 +4,7 @@ import pickle
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytorch_lightning as pl
 import torch
 from lightning_fabric.utilities.exceptions import MisconfigurationException
@@ -88,12 +89,17 @@ def fit(
         Whether this is the process that wrote.
 
     Raises:
-        UserError: a file of data is missing, damaged or of another alphabet; a checkpoint is damaged; the loss is
-            not finite; the machine is not as `machine` says.
+        UserError: a file of data, or the model to start from, is missing, damaged or of another alphabet; that model
+            is another network; a checkpoint is damaged; the loss is not finite; the machine is not as `machine` says.
     """
     pl.seed_everything(config.seed, verbose=False)
     lines = LinesDataModule(data, model, config, machine.workers, on_gpu(machine))
-    lit = LitRecognizer(model, config, lines.train.max_length, sum(lines.steps()))
+    kinds = tuple(np.unique(lines.val.kinds).tolist())
+    lit = LitRecognizer(
+        model, config, lines.train.max_length, sum(lines.steps()), kinds=kinds if len(kinds) > 1 else ()
+    )
+    if config.start_from is not None:
+        start_from(Path(config.start_from), lit, model)
     if machine.compile:
         compile_encoder(lit)
     if config.ctc_weight > 0:
@@ -152,6 +158,23 @@ def fit(
         torch.distributed.barrier()  # nobody leaves before the model is written
         torch.distributed.destroy_process_group()  # or its threads may abort a process that ends
     return bool(trainer.is_global_zero)
+
+
+def start_from(path: Path, lit: LitRecognizer, model: ModelConfig) -> None:
+    """Give a network, and its CTC head if both have one, the weights of a model file.
+
+    Raises:
+        UserError: the file is missing or damaged, or its network is another one.
+    """
+    recognizer, card = model_file.load(path)
+    if card.architecture != model.architecture():
+        raise UserError(
+            f"{path} holds another network than params.yaml's section model describes; make them the same, "
+            "or set train.start_from to null"
+        )
+    lit.model.load_state_dict(recognizer.network.state_dict())
+    if lit.ctc_head is not None and recognizer.ctc_head is not None:
+        lit.ctc_head.load_state_dict(recognizer.ctc_head.state_dict())
 
 
 def accelerator(wanted: str, ctc_weight: float) -> str:

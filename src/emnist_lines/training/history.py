@@ -11,8 +11,9 @@ from dvclive.live import Live
 from pytorch_lightning.callbacks import Callback
 
 from emnist_lines.common.errors import UserError
+from emnist_lines.lines.line_file import KINDS
 
-VALIDATED = ("val_loss", "val_acc", "val_cer", "val_ctc_cer")
+VALIDATED = ("val_loss", "val_acc", "val_cer", "val_ctc_cer", *(f"val_{kind}_cer" for kind in KINDS))
 
 
 class History(Callback):

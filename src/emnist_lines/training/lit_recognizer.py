@@ -12,6 +12,7 @@ from torchmetrics.text import CharErrorRate
 
 from emnist_lines.common.alphabet import BLANK, PAD, SYMBOLS
 from emnist_lines.lines.dataset import Batch
+from emnist_lines.lines.line_file import KINDS
 from emnist_lines.network.config import ModelConfig
 from emnist_lines.network.line_cnn_transformer import LineCNNTransformer
 from emnist_lines.network.recognizer import Recognizer, ctc_head
@@ -26,17 +27,20 @@ def _accuracy() -> MulticlassAccuracy:
 class LitRecognizer(pl.LightningModule):
     """A recognizer with its losses, its optimizer and its metrics.
 
-    Submodules have the names and the order of the lab's printed table. The CTC head, which exists only where
-    `ctc_weight` is above 0, comes last and is no part of the network.
+    Submodules have the names and the order of the lab's printed table. Behind them come the CTC head, which exists only
+    where `ctc_weight` is above 0 and is no part of the network, and the error rates of each kind of lines.
     """
 
-    def __init__(self, model: ModelConfig, config: TrainConfig, max_length: int, total_steps: int) -> None:
+    def __init__(
+        self, model: ModelConfig, config: TrainConfig, max_length: int, total_steps: int, kinds: tuple[int, ...] = ()
+    ) -> None:
         """
         Args:
             model: the network.
             config: losses, optimizer and schedule.
             max_length: tokens of a line, `<S>` and `<E>` included.
             total_steps: optimizer steps that the schedule spans.
+            kinds: of lines whose error rates are told apart, as indices into `line_file.KINDS`.
         """
         super().__init__()
         self.config, self.max_length, self.total_steps = config, max_length, total_steps
@@ -51,6 +55,9 @@ class LitRecognizer(pl.LightningModule):
         if config.ctc_weight > 0:
             self.ctc_head = ctc_head(model)
             self.val_ctc_cer = CharErrorRate()
+        self.kinds = kinds
+        if kinds:
+            self.val_kind_cers = nn.ModuleList(CharErrorRate() for _ in kinds)
 
     @property
     def recognizer(self) -> Recognizer:
@@ -96,7 +103,17 @@ class LitRecognizer(pl.LightningModule):
         return F.ctc_loss(log_probs, batch.tokens[text], windows, text.sum(dim=1), BLANK, zero_infinity=True)
 
     def validation_step(self, batch: Batch, batch_index: int) -> None:
-        self._measure(batch, "val", self.val_acc, self.val_cer, self.val_ctc_cer if self.ctc_head else None)
+        predictions = self._measure(
+            batch, "val", self.val_acc, self.val_cer, self.val_ctc_cer if self.ctc_head else None
+        )
+        texts, kinds = texts_of(batch.tokens), batch.kinds.tolist()
+        for place, kind in enumerate(self.kinds):
+            error_rate: Any = self.val_kind_cers[place]
+            own = [line for line in range(len(texts)) if kinds[line] == kind]
+            if own:
+                error_rate.update([predictions[line] for line in own], [texts[line] for line in own])
+            # also without an update: of several processes, all compute the same metrics
+            self.log(f"val_{KINDS[kind]}_cer", error_rate, on_epoch=True, batch_size=len(texts))
 
     def test_step(self, batch: Batch, batch_index: int) -> None:
         self._measure(batch, "test", self.test_acc, self.test_cer, None)
@@ -108,10 +125,13 @@ class LitRecognizer(pl.LightningModule):
         accuracy: MulticlassAccuracy,
         error_rate: CharErrorRate,
         ctc_error_rate: CharErrorRate | None,
-    ) -> None:
+    ) -> list[str]:
         """Log the loss per token (no label smoothing), the accuracy of tokens and the CER of greedy decoding.
 
         In 32 bits, whatever the precision of training: validation reads as evaluation does.
+
+        Returns:
+            The predictions of greedy decoding.
         """
         recognizer, texts, lines = self.recognizer, texts_of(batch.tokens), len(batch.tokens)
         with torch.autocast(self.device.type, enabled=False):
@@ -127,6 +147,7 @@ class LitRecognizer(pl.LightningModule):
         if ctc_error_rate is not None:
             ctc_error_rate.update(recognizer.ctc(encoded), texts)
             self.log(f"{stage}_ctc_cer", ctc_error_rate, on_epoch=True, batch_size=lines)
+        return predictions
 
     def on_train_batch_start(self, batch: Batch, batch_index: int) -> None:
         """Random numbers depend on seed, step and process alone, so that a resumed run repeats an unbroken one."""
