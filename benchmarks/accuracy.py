@@ -23,7 +23,7 @@ from emnist_lines.common.errors import run
 from emnist_lines.evaluation import breakdowns
 from emnist_lines.evaluation.alignment import align_all
 from emnist_lines.evaluation.rates import edits
-from emnist_lines.lines.line_file import read_lines
+from emnist_lines.lines.line_file import LAB, read_lines
 from emnist_lines.synthesis import synthesize as synthesis
 
 PAGE, FIGURES = Path("docs/accuracy.md"), Path(__file__).parent / "accuracy.json"
@@ -102,12 +102,20 @@ def line_figures(frame: pd.DataFrame, overlaps: NDArray[np.float32]) -> dict[str
     }
 
 
+def lab_lines(predictions: Path, lines: Path) -> tuple[pd.DataFrame, NDArray[np.float32]]:
+    """The predictions of lines of the lab's kind, and the overlaps of these lines: the arguments of `line_figures`."""
+    frame, found = pd.read_csv(predictions, keep_default_na=False), read_lines(lines)[0]
+    lab = found.kinds == LAB
+    return frame[lab].reset_index(drop=True), found.overlaps[lab]
+
+
 def single_glyphs() -> dict[str, Any]:
     """How many characters of the test lines the classifier recognizes on their own."""
     values, (glyphs, documents) = load_all(), material()
     composers = synthesis.composers(glyphs, documents, values.synthesize)
     table = classifier.confusions(glyphs.images, composers["train"], composers["test"], values.train.variation)
-    written = Counter(b"".join(read_lines(TEST)[0].texts.tolist()).decode())
+    lines = read_lines(TEST)[0]
+    written = Counter(b"".join(lines.texts[lines.kinds == LAB].tolist()).decode())
     counts = np.array([written[c] for c in CLASSES])
     shares = counts / counts.sum()
     accuracy = []
@@ -132,7 +140,7 @@ def page(figures: dict[str, Any]) -> str:
     out = [
         "# Where it still errs",
         "This page answers which errors the released model still makes, and what a character's ink alone can tell.",
-        f"What the beam search with language reads in the {figures['lines']:,} default test lines: "
+        f"What the beam search with language reads in the {figures['lines']:,} test lines of the kind `lab`: "
         f"{figures['errors']:,} errors in "
         f"{figures['characters']:,} characters (CER {cer:.4f}), of which {kinds.get('replace', 0):,} are another "
         f"character, {kinds.get('delete', 0):,} missing ones and {kinds.get('insert', 0):,} invented ones. "
@@ -182,8 +190,7 @@ def _groups(title: str, of: str, rows: list[dict[str, Any]]) -> str:
 
 def main() -> None:
     require(PREDICTIONS, TEST)
-    frame = pd.read_csv(PREDICTIONS, keep_default_na=False)
-    figures = {**line_figures(frame, read_lines(TEST)[0].overlaps), "single": single_glyphs()}
+    figures = {**line_figures(*lab_lines(PREDICTIONS, TEST)), "single": single_glyphs()}
     write(figures, FIGURES, page(figures), PAGE)
 
 

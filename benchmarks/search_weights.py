@@ -2,8 +2,9 @@
 
     python -m benchmarks.search_weights
 
-Lines are encoded once. Each row of the table is one way to read them: character error rate, the same with case ignored,
-expected calibration error per character, and time against greedy decoding (encoding counted in both).
+Lines are encoded once. Each row of the table is one way to read them: character error rate of all and of each kind of
+lines, the same with case ignored, expected calibration error per character, and time against greedy decoding (encoding
+counted in both).
 """
 
 import argparse
@@ -12,6 +13,7 @@ import time
 from collections.abc import Callable
 from dataclasses import replace
 
+import numpy as np
 import pandas as pd
 import torch
 
@@ -24,6 +26,7 @@ from emnist_lines.evaluation.rates import edits
 from emnist_lines.language import language_file
 from emnist_lines.lines.bucket_sampler import BucketSampler
 from emnist_lines.lines.dataset import LinesDataset
+from emnist_lines.lines.line_file import KINDS
 from emnist_lines.network import model_file
 from emnist_lines.network.beam_search import ScoreWeights
 from emnist_lines.network.language_scorer import LanguageScorer
@@ -50,14 +53,17 @@ def settings() -> list[tuple[int, ScoreWeights]]:
     ]
 
 
-def figures(texts: list[str], lines: list[Transcription]) -> dict[str, float]:
-    """What is told of one way to read lines whose texts are known."""
+def figures(texts: list[str], kinds: list[int], lines: list[Transcription]) -> dict[str, float]:
+    """What is told of one way to read lines whose texts and kinds are known."""
     frame = pd.DataFrame({"text": texts, "prediction": [line.text for line in lines]})
     frame["confidences"] = [" ".join(f"{p:.4f}" for p in line.confidences) for line in lines]
     length = frame["text"].str.len().sum()
     lower = edits(frame["prediction"].str.lower(), frame["text"].str.lower())
+    wrong, characters = edits(frame["prediction"], frame["text"]), frame["text"].str.len().to_numpy()
+    rows = {name: np.array(kinds) == kind for kind, name in enumerate(KINDS) if kind in kinds}
     return {
-        "cer": edits(frame["prediction"], frame["text"]).sum() / length,
+        "cer": wrong.sum() / length,
+        **{name: wrong[own].sum() / characters[own].sum() for name, own in rows.items()},
         "caseless": lower.sum() / length,
         "calibration": calibration_error(align_all(frame)),
     }
@@ -65,11 +71,15 @@ def figures(texts: list[str], lines: list[Transcription]) -> dict[str, float]:
 
 @torch.no_grad()
 def table(language: LanguageScorer, most: int) -> pd.DataFrame:
-    """A row for greedy decoding and for each setting, on the first `most` validation lines."""
+    """A row for greedy decoding and for each setting, on the first `most` validation lines of each kind."""
     recognizer, card = model_file.load(MODEL)
     dataset = LinesDataset(DATA, "val", card.architecture.crop_step())
-    batches = [dataset[micro_batch] for micro_batch in BucketSampler(dataset.widths[:most], BATCH)]
+    members = np.zeros(len(dataset), dtype=bool)
+    for kind in np.unique(dataset.kinds):
+        members[np.flatnonzero(dataset.kinds == kind)[:most]] = True
+    batches = [dataset[micro_batch] for micro_batch in BucketSampler(dataset.widths, BATCH, members=members)]
     texts = [dataset.texts[index] for batch in batches for index in batch.indices.tolist()]
+    kinds = [kind for batch in batches for kind in batch.kinds.tolist()]
     begun = time.perf_counter()
     encoded = [recognizer.encode(batch.images, batch.widths) for batch in batches]
     encoding = time.perf_counter() - begun
@@ -77,7 +87,7 @@ def table(language: LanguageScorer, most: int) -> pd.DataFrame:
     def read(how: Callable[[Encoded], list[Transcription]]) -> dict[str, float]:
         begun = time.perf_counter()
         lines = [line for batch in encoded for line in how(batch)]
-        return {"time": encoding + time.perf_counter() - begun, **figures(texts, lines)}
+        return {"time": encoding + time.perf_counter() - begun, **figures(texts, kinds, lines)}
 
     rows: list[dict[str, object]] = [{"width": "greedy", **read(recognizer.greedy)}]
     for width, weights in settings():
@@ -94,7 +104,7 @@ def table(language: LanguageScorer, most: int) -> pd.DataFrame:
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description="CER on val by width and weights of the beam search.")
-    parser.add_argument("--lines", type=int, default=2000, metavar="N", help="the first N of val (2000)")
+    parser.add_argument("--lines", type=int, default=2000, metavar="N", help="the first N of each kind (2000)")
     chosen = parser.parse_args()
     found = table(language_file.load(LANGUAGE), chosen.lines).fillna("").astype(str)
     print(markdown(list(found.columns), found.to_numpy().tolist()))

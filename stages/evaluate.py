@@ -14,9 +14,11 @@ from emnist_lines.evaluation.config import EvaluateConfig
 from emnist_lines.evaluation.figures import prediction_figure
 from emnist_lines.evaluation.predict import evaluate
 from emnist_lines.figures import line_pictures
+from emnist_lines.lines.line_file import KINDS
 
 MODEL, LANGUAGE = Path("models/line_cnn_transformer.safetensors"), Path("models/language.safetensors")
-DATA, GLYPHS, TEST = Path("data"), Path("data/glyphs.h5"), Path("data/lines/test.h5")
+DATA, TEST = Path("data"), Path("data/lines/test.h5")
+GLYPHS, WRITTEN = Path("data/glyphs.h5"), Path("data/written.h5")
 METRICS, PLOTS = Path("metrics"), Path("metrics/plots")
 EXAMPLES = 6
 """Test lines that are kept as pictures, one each."""
@@ -41,13 +43,16 @@ def main() -> None:
             table.to_csv(part, index=False, lineterminator="\n")
     with atomic_write(PLOTS / "predictions.png") as part:
         prediction_figure(predictions, lines, values.pictured_lines).save(part, "png")
-    for number in range(min(EXAMPLES, len(lines))):
+    for number, line in enumerate(lines.examples(EXAMPLES)):
         with atomic_write(PLOTS / "examples" / f"{number}.png") as part:
-            line_pictures.line(lines.image(number)).save(part, "png")
-    print(
-        f"test CER {metrics['cer']:.4f}, WER {metrics['wer']:.4f}, {metrics['exact_match']:.0%} of "
-        f"{metrics['lines']} lines without an error; pictured in {PLOTS}/predictions.png"
-    )
+            line_pictures.line(lines.image(line)).save(part, "png")
+    for name in [kind for kind in KINDS if kind in metrics] or ["all"]:
+        found = metrics.get(name, metrics)
+        print(
+            f"test CER of {name} lines {found['cer']:.4f}, WER {found['wer']:.4f}, {found['exact_match']:.0%} of "
+            f"{found['lines']} without an error"
+        )
+    print(f"pictured in {PLOTS}/predictions.png")
 
 
 if __name__ == "__main__":
@@ -55,6 +60,7 @@ if __name__ == "__main__":
         str(MODEL): "`dvc pull train` fetches the released one, `dvc repro --force train` trains another",
         str(LANGUAGE): "`dvc pull language` fetches the released one, `dvc repro --force language` makes it",
         str(GLYPHS): "make it with `dvc repro --force download`",
+        str(WRITTEN): "make it with `dvc repro --force download`",
         str(TEST): "make it with `dvc repro --force synthesize`",
     }
     errors.run(main, remedies)

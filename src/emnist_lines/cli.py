@@ -20,6 +20,11 @@ from emnist_lines.reading.released import LANGUAGE, RELEASED
 if TYPE_CHECKING:  # torch takes a second to import
     from emnist_lines.network.transcription import Transcription
 
+KIND_TITLES = {
+    "lab": "lines as the lab composes them",
+    "natural": "lines of glyphs in natural proportions",
+    "written": "lines that people wrote with a pen",
+}
 DECODINGS = {"beam": "beam search", "greedy": "greedy decoding", "ctc": "greedy CTC"}
 """The decodings that metrics tell, and what they are called."""
 LANGUAGE_REMEDY = "`dvc pull language` fetches the released one, `dvc repro --force language` makes it"
@@ -259,16 +264,25 @@ def summarize(folder: Path) -> str:
     path = folder / "test.json"
     try:
         metrics = json.loads(path.read_text(encoding="utf-8"))
-        rows = [(DECODINGS[metrics["decoding"]], metrics)]
-        rows += [(title, metrics[name]) for name, title in DECODINGS.items() if name in metrics]
-        lines = [f"{metrics['lines']} test lines, {metrics['characters']} characters, source: {metrics['source']}"]
-        lines += [_row(name, figures) for name, figures in rows]
+        lines = []
+        for kind, title in {kind: title for kind, title in KIND_TITLES.items() if kind in metrics}.items():
+            lines += _rows(f"{metrics[kind]['lines']} test {title}", metrics["decoding"], metrics[kind])
+        if not lines:
+            lines = _rows(f"{metrics['lines']} test lines", metrics["decoding"], metrics)
+        lines[0] += f", source: {metrics['source']}"
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise errors.UserError(
             f"{path} holds no metrics ({errors.one_line(error)}); make them with `dvc repro`"
         ) from None
     found = [path for path in (folder / "plots" / "predictions.png", folder / "predictions.png") if path.exists()]
     return "\n".join(lines + [f"pictured in {path}" for path in found])
+
+
+def _rows(heading: str, decoding: str, metrics: dict[str, Any]) -> list[str]:
+    """A heading, and a row for each decoding."""
+    rows = [(DECODINGS[decoding], metrics)]
+    rows += [(title, metrics[name]) for name, title in DECODINGS.items() if name in metrics]
+    return [f"{heading}, {metrics['characters']} characters", *(_row(name, figures) for name, figures in rows)]
 
 
 def _row(name: str, figures: dict[str, Any]) -> str:

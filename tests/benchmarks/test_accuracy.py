@@ -12,7 +12,7 @@ from benchmarks import accuracy, classifier
 from emnist_lines.common.alphabet import CLASSES
 from emnist_lines.common.errors import UserError
 from emnist_lines.common.glyphs import Glyphs
-from emnist_lines.lines.line_file import path_of, read_lines
+from emnist_lines.lines.line_file import path_of
 from emnist_lines.synthesis import synthesize as synthesis
 from emnist_lines.synthesis.documents import Document
 from tests.conftest import REAL, ROOT, needs_real
@@ -55,8 +55,7 @@ def test_the_committed_page_is_that_of_the_committed_figures() -> None:
 @needs_real
 def test_the_committed_figures_are_those_of_the_committed_predictions() -> None:
     figures = json.loads(accuracy.FIGURES.read_text(encoding="utf-8"))
-    overlaps = read_lines(path_of(REAL, "test"))[0].overlaps
-    found = accuracy.line_figures(pd.read_csv(ROOT / accuracy.PREDICTIONS, keep_default_na=False), overlaps)
+    found = accuracy.line_figures(*accuracy.lab_lines(ROOT / accuracy.PREDICTIONS, path_of(REAL, "test")))
     assert json.loads(json.dumps(found)) == {name: value for name, value in figures.items() if name != "single"}
 
 

@@ -4,9 +4,11 @@ import json
 import shutil
 from pathlib import Path
 
+import numpy as np
 import pytest
 import yaml
 from benchmarks.parameters import Params
+from rapidfuzz.distance import Levenshtein
 
 from benchmarks import evidence
 from emnist_lines.common.errors import UserError
@@ -32,6 +34,17 @@ def test_a_row_differs_from_ours_in_what_it_names(name: str) -> None:
     )
     if row.title.startswith("…"):
         assert 1 <= len(row.changes) <= 3
+
+
+def test_the_floor_is_what_the_best_choice_of_the_rest_leaves() -> None:
+    """By trying: the text from its second character on, then as much of a text as helps."""
+    rng = np.random.default_rng(0)
+    for length in (1, 2, 5, 15, 16, 17, 25, 31):
+        text = "".join(rng.permutation(list("abcdefghijklmnopqrstuvwxyz012345"))[:length])
+        room = evidence.STEPS - (length - 1)
+        rests = [text[:start] for start in range(length + 1)] + [text]
+        best = min(Levenshtein.distance(text[1:] + rest.ljust(room, "-")[:room], text) for rest in rests)
+        assert evidence.least_edits(np.array([length]))[0] == best
 
 
 def test_the_lab_s_rows_differ_in_their_tokens_alone() -> None:

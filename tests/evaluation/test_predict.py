@@ -71,6 +71,20 @@ def test_intervals_hold_the_rate_and_narrow_with_more_lines() -> None:
     assert widths[0] == pytest.approx(expected, rel=0.15)
 
 
+def test_lines_of_few_people_are_less_sure_than_lines_of_many() -> None:
+    """Four people, one of whom is hard to read: how many lines each wrote adds nothing."""
+    rows = frame(*[("abcd", "abcd" if n % 4 else "abxx") for n in range(256)])
+    alone, people = rows.assign(writer=-1), rows.assign(writer=[n % 4 for n in range(256)])
+    assert rates(alone, "prediction", EVALUATE) == rates(rows, "prediction", EVALUATE)
+    for name in ("cer", "exact_match"):
+        few, many = (rates(some, "prediction", EVALUATE)["interval"][name] for some in (people, alone))
+        assert few[0] < many[0] < many[1] < few[1]
+    worst = rates(people, "prediction", EVALUATE)["interval"]["cer"]
+    assert set(worst) <= {0, 0.125, 0.25, 0.375, 0.5}  # whole people
+    both = people.assign(other="abcd")
+    assert difference(both, "prediction", "other", EVALUATE)["interval"] == worst
+
+
 def test_without_any_error_the_interval_is_a_point() -> None:
     figures = rates(frame(("ab", "ab"), ("c", "c")), "prediction", EVALUATE)
     assert (figures["cer"], figures["exact_match"]) == (0, 1)
@@ -105,7 +119,7 @@ def test_a_row_per_line_in_the_file_s_order_whatever_the_batches(
     _, two, _ = evaluate(model, language, lines, "test", EVALUATE.replace(batch_size=24), small.machine)
     pd.testing.assert_frame_equal(one, two, atol=1e-3)
     assert one.columns[:6].tolist() == ["text", "prediction", "edits", "length", "confidence", "confidences"]
-    assert one.columns[6:].tolist() == ["greedy_prediction", "ctc_prediction"]
+    assert one.columns[6:].tolist() == ["greedy_prediction", "ctc_prediction", "kind", "sort", "writer"]
     assert one["confidences"].str.split().str.len().tolist() == one["prediction"].str.len().tolist()
     assert one["text"].tolist() == dataset.texts
     assert one["length"].tolist() == [len(text) for text in dataset.texts]

@@ -4,9 +4,11 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import pytorch_lightning as pl
 import torch
+from numpy.typing import NDArray
 
 from emnist_lines.common.alphabet import PAD
 from emnist_lines.common.console import on_terminal
@@ -15,10 +17,12 @@ from emnist_lines.evaluation.alignment import align_all
 from emnist_lines.evaluation.breakdowns import calibration_error
 from emnist_lines.evaluation.config import EvaluateConfig
 from emnist_lines.evaluation.rates import difference, edits, rates
+from emnist_lines.evaluation.written_lines import by_sort, sorts_of, writers_of
 from emnist_lines.language import language_file
 from emnist_lines.language.model import LanguageModel
 from emnist_lines.lines.bucket_sampler import BucketSampler
 from emnist_lines.lines.dataset import Batch, LinesDataset, data_loader
+from emnist_lines.lines.line_file import KINDS, WRITTEN
 from emnist_lines.network import model_file
 from emnist_lines.network.recognizer import Recognizer
 from emnist_lines.network.transcription import Transcription
@@ -44,7 +48,8 @@ def evaluate(
         machine: where.
 
     Returns:
-        The metrics; a row per line (see `predict`); the lines.
+        The metrics of all lines and, if there are several kinds of them, of each; a row per line (see `predict`); the
+        lines.
 
     Raises:
         FileError: a file is missing, damaged or of another format.
@@ -59,22 +64,34 @@ def evaluate(
     metrics: dict[str, Any] = {
         "source": dataset.source,
         "decoding": "beam" if config.beam_width else "greedy",
-        **_figures(predictions, "prediction", dataset, config),
+        **_decodings(predictions, dataset.known, config),
         "loss": loss,
-        "calibration_error": round(calibration_error(align_all(predictions)), 5),
     }
-    for name in OTHERS:
-        column = f"{name}_prediction"
-        if column in predictions:
-            own = _figures(predictions, column, dataset, config)
-            metrics[name] = {**own, "more_than_main": difference(predictions, column, "prediction", config)}
+    kinds = predictions["kind"].unique()
+    for kind in kinds if len(kinds) > 1 else ():
+        rows = (predictions["kind"] == kind).to_numpy()
+        metrics[kind] = _decodings(predictions[rows], dataset.known[rows], config)
+        if kind == KINDS[WRITTEN]:
+            metrics[kind]["by_sort"] = by_sort(predictions[rows])
     return metrics, predictions, dataset
 
 
-def _figures(frame: pd.DataFrame, column: str, dataset: LinesDataset, config: EvaluateConfig) -> dict[str, Any]:
+def _decodings(frame: pd.DataFrame, known: NDArray[np.bool_], config: EvaluateConfig) -> dict[str, Any]:
+    """Rates of the main decoding and of the others, and how much the main one's confidence is worth."""
+    figures = _figures(frame, "prediction", known, config)
+    figures["calibration_error"] = round(calibration_error(align_all(frame)), 5)
+    for name in OTHERS:
+        column = f"{name}_prediction"
+        if column in frame:
+            own = _figures(frame, column, known, config)
+            figures[name] = {**own, "more_than_main": difference(frame, column, "prediction", config)}
+    return figures
+
+
+def _figures(frame: pd.DataFrame, column: str, known: NDArray[np.bool_], config: EvaluateConfig) -> dict[str, Any]:
     """Rates of all lines, and of those whose text is known from the train documents and the others."""
     figures = rates(frame, column, config)
-    for name, rows in (("known_text", dataset.known), ("new_text", ~dataset.known)):
+    for name, rows in (("known_text", known), ("new_text", ~known)):
         if rows.any():
             figures[name] = rates(frame[rows], column, config)
     return figures
@@ -92,7 +109,8 @@ def predict(
     Returns:
         predictions: a row per line, in the dataset's order: text, prediction, edits, length (of the text), confidence
             and confidences (of the prediction's characters, separated by spaces), by beam search or, if `beam_width` is
-            0, greedily; then, where they are others, greedy_prediction and ctc_prediction.
+            0, greedily; then, where they are others, greedy_prediction and ctc_prediction; kind (of `line_file.KINDS`);
+            of written lines sort (see `written_lines`) and writer (a number), of others nothing and -1.
         loss: cross-entropy per token, in nats.
     """
     loader = data_loader(dataset, BucketSampler(dataset.widths, config.batch_size), machine.workers)
@@ -111,6 +129,8 @@ def predict(
     frame.insert(0, "text", dataset.texts)
     frame.insert(2, "edits", edits(frame["prediction"], frame["text"]))
     frame.insert(3, "length", frame["text"].str.len())
+    frame["kind"], frame["sort"] = np.array(KINDS)[dataset.kinds], sorts_of(dataset)
+    frame["writer"] = writers_of(dataset)
     return frame, round(loss, 6)
 
 

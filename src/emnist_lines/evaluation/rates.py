@@ -1,6 +1,9 @@
-"""Error rates of predictions, with bootstrap intervals."""
+"""Error rates of predictions, with bootstrap intervals.
 
-from collections.abc import Callable
+Lines of one person resemble each other, so an interval over lines would be too narrow for what people write: where
+lines have writers, these are resampled, each with all of their lines (the cluster bootstrap, Davison and Hinkley 1997).
+"""
+
 from typing import Any
 
 import numpy as np
@@ -15,8 +18,6 @@ CONFIDENCE = 0.95
 RESAMPLED = 10_000_000
 """Values that the bootstrap holds in memory at a time."""
 
-Statistic = Callable[..., Any]
-
 
 def edits(predictions: pd.Series, texts: pd.Series) -> NDArray[np.int64]:
     """(N,) the fewest insertions, deletions and substitutions from each text to its prediction."""
@@ -28,7 +29,8 @@ def rates(frame: pd.DataFrame, column: str, config: EvaluateConfig) -> dict[str,
     """Error rates of one column of predictions.
 
     Args:
-        frame: at least one row, with the columns text and `column`, strings.
+        frame: at least one row, with the columns text and `column`, strings, and writer: whole numbers, below 0 for
+            lines of nobody in particular. Without this column, all are.
         column: the predictions.
         config: of the bootstrap.
 
@@ -38,7 +40,8 @@ def rates(frame: pd.DataFrame, column: str, config: EvaluateConfig) -> dict[str,
         cer_per_line: mean over lines of edits over the longer of prediction and text (the lab's definition).
         wer: word edits over reference words.
         exact_match: share of lines without an edit.
-        interval: for each of them the lower and upper end of the 95% percentile bootstrap interval over lines.
+        interval: for each of them the lower and upper end of the 95% percentile bootstrap interval over lines or, if
+            all have one, writers.
         lines, characters: how many there are.
     """
     text, prediction = frame["text"], frame[column]
@@ -47,15 +50,16 @@ def rates(frame: pd.DataFrame, column: str, config: EvaluateConfig) -> dict[str,
     longer = np.maximum(np.maximum(length, prediction.str.len().to_numpy()), 1)
     word_edits = edits(prediction.str.split(), text.str.split())
     words = np.array([len(line.split()) for line in text])
-    data: dict[str, tuple[Statistic, tuple[NDArray[Any], ...]]] = {
-        "cer": (_ratio, (wrong, length)),
-        "cer_case_ignored": (_ratio, (caseless, length)),
-        "cer_per_line": (np.mean, (wrong / longer,)),
-        "wer": (_ratio, (word_edits, words)),
-        "exact_match": (np.mean, (wrong == 0,)),
+    each = np.ones(len(frame))
+    data: dict[str, tuple[NDArray[Any], NDArray[Any]]] = {
+        "cer": (wrong, length),
+        "cer_case_ignored": (caseless, length),
+        "cer_per_line": (wrong / longer, each),
+        "wer": (word_edits, words),
+        "exact_match": ((wrong == 0).astype(float), each),
     }
-    figures = {name: round(float(statistic(*values, axis=0)), 5) for name, (statistic, values) in data.items()}
-    interval = {name: _interval(statistic, values, config) for name, (statistic, values) in data.items()}
+    figures = {name: round(float(_ratio(*values, axis=0)), 5) for name, values in data.items()}
+    interval = {name: _interval(*values, frame, config) for name, values in data.items()}
     return {**figures, "interval": interval, "lines": len(frame), "characters": int(length.sum())}
 
 
@@ -63,33 +67,37 @@ def difference(frame: pd.DataFrame, column: str, other: str, config: EvaluateCon
     """By how much more the CER of one column of predictions is than that of another, on the same lines.
 
     Args:
-        frame: at least one row, with the columns text, `column` and `other`, strings.
+        frame: at least one row, with the columns text, `column` and `other`, strings, and writer as in `rates`.
         column: predictions.
         other: predictions.
         config: of the bootstrap.
 
     Returns:
-        cer: the difference; interval: the ends of its 95% percentile bootstrap interval over lines (the same lines are
-        resampled for both).
+        cer: the difference; interval: the ends of its 95% percentile bootstrap interval. The same lines, or writers,
+        are resampled for both.
     """
     more = edits(frame[column], frame["text"]) - edits(frame[other], frame["text"])
     values = (more, frame["text"].str.len().to_numpy())
-    return {"cer": round(float(_ratio(*values, axis=0)), 5), "interval": _interval(_ratio, values, config)}
+    return {"cer": round(float(_ratio(*values, axis=0)), 5), "interval": _interval(*values, frame, config)}
 
 
 def _ratio(part: NDArray[Any], whole: NDArray[Any], axis: int) -> Any:
     return part.sum(axis) / whole.sum(axis)
 
 
-def _interval(statistic: Statistic, values: tuple[NDArray[Any], ...], config: EvaluateConfig) -> list[float]:
-    lines = len(values[0])
-    if lines < 2:
-        return [round(float(statistic(*values, axis=0)), 5)] * 2
+def _interval(part: NDArray[Any], whole: NDArray[Any], frame: pd.DataFrame, config: EvaluateConfig) -> list[float]:
+    """Of the ratio of sums, resampling lines or writers."""
+    writers = frame["writer"].to_numpy() if "writer" in frame else np.array([-1])
+    if (writers >= 0).all():
+        _, person = np.unique(writers, return_inverse=True)
+        part, whole = np.bincount(person, part), np.bincount(person, whole)
+    if len(part) < 2:
+        return [round(float(_ratio(part, whole, axis=0)), 5)] * 2
     found = bootstrap(
-        values,
-        statistic,
+        (part, whole),
+        _ratio,
         n_resamples=config.bootstrap_samples,
-        batch=max(1, RESAMPLED // lines),
+        batch=max(1, RESAMPLED // len(part)),
         vectorized=True,
         paired=True,
         confidence_level=CONFIDENCE,
