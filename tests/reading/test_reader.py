@@ -209,7 +209,7 @@ def test_files_that_are_open_are_read_too(reader: Reader, drawn_lines: Path, tmp
             [file, tmp_path / "line.png", str(tmp_path / "line.png"), Image.fromarray(image), image]
         )
     assert len({text.text for text in texts}) == 1
-    assert np.array_equal(preprocessing.lines(picture_file.load(image))[0].ways[0], image)
+    assert np.array_equal(preprocessing.lines(picture_file.load(image))[0].ways[0].image, image)
 
 
 FORKED = """

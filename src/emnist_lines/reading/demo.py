@@ -29,8 +29,8 @@ PEN = """() => {
 TITLE = "emnist-lines"
 INTRODUCTION = (
     "# emnist-lines\n"
-    "Write a line with mouse or pen, or drop a picture of one or several. Characters stand apart, as in a form: the "
-    "network has learned `0-9`, `A-Z`, `a-z` and spaces, up to 30 at a time."
+    "Write a line with mouse or pen, or drop a picture of one or several. The network has learned `0-9`, `A-Z`, `a-z`, "
+    "spaces and some punctuation, up to 30 at a time."
 )
 
 

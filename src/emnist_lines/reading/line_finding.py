@@ -17,6 +17,12 @@ SMALLER = 0.3
 """Times as high as the first lines' letters that those of other lines are at least."""
 SIZES = 3
 """Sizes of writing that are told apart in a picture."""
+FEW = 0.3
+"""Times as much ink, in columns, as a line has a part of it at most: a comma, the dot of an i, a tall letter."""
+MARK, NEAR = 0.6, 0.8
+"""Times a line's height that dots above it are large and away, at most."""
+REACH = 0.1
+"""Share of the lower one's rows that a line and a part of it have in common."""
 THROUGH = 0.6
 """Share of a line's middle through which a piece of ink goes that belongs to it, if to others too."""
 
@@ -38,11 +44,12 @@ class Lines:
 
 @dataclass
 class _Band:
-    """The rows of one line: those of its letters' middles, and all of them."""
+    """The rows of one line: those of its letters' middles, and all of them; columns of its letters, summed up."""
 
     middle: tuple[int, int]
     top: float
     bottom: float
+    width: int
 
     @property
     def height(self) -> float:
@@ -63,9 +70,9 @@ def lines(pieces: Components) -> Lines:
         some = writing(pieces, left, height)
         found = _bands(pieces, some & _letters(pieces, height), height)
         found = [band for band in found if all(_overlap(band, other) < SAME * band.height for other in bands)]
-        bands += found
         if not found:
             break
+        bands = _whole(bands + found)
         away = _away(pieces, bands)
         kept |= some & (away.min(axis=1) <= 0)
         left &= ~kept & (away.min(axis=1) > 0)
@@ -94,15 +101,40 @@ def _bands(pieces: Components, letters: NDArray[np.bool_], height: float) -> lis
     for number, middle in enumerate(middles):
         own = usual & (of == number)
         if own.any():
-            found.append(_Band(middle, float(np.median(pieces.tops[own])), float(np.median(pieces.bottoms[own]))))
+            rows = float(np.median(pieces.tops[own])), float(np.median(pieces.bottoms[own]))
+            found.append(_Band(middle, *rows, int(pieces.widths[own].sum())))
     merged: list[_Band] = []
     for band in found:
         last = merged[-1] if merged else None
         if last and _overlap(last, band) >= SAME * min(last.height, band.height):
-            merged[-1] = _Band((last.middle[0], band.middle[1]), min(last.top, band.top), max(last.bottom, band.bottom))
+            middle = (last.middle[0], band.middle[1])
+            rows = min(last.top, band.top), max(last.bottom, band.bottom)
+            merged[-1] = _Band(middle, *rows, last.width + band.width)
         else:
             merged.append(band)
     return merged
+
+
+def _whole(bands: list[_Band]) -> list[_Band]:
+    """Lines with the commas below, the dots above and the tall letters that looked like lines of their own."""
+    lines: list[_Band] = []
+    for band in sorted(bands, key=lambda band: -band.width):
+        near = min(lines, key=lambda line: -_overlap(band, line), default=None)
+        if near is not None and _part(band, near):
+            near.top, near.bottom = min(near.top, band.top), max(near.bottom, band.bottom)
+        else:
+            lines.append(band)
+    return lines
+
+
+def _part(band: _Band, line: _Band) -> bool:
+    if band.width > FEW * line.width:
+        return False
+    overlap = _overlap(band, line)  # below 0: rows between them
+    if overlap >= REACH * min(band.height, line.height):
+        return True
+    mark = band.height <= MARK * line.height and band.bottom <= line.top
+    return mark and overlap >= -NEAR * line.height
 
 
 def _overlap(one: _Band, other: _Band) -> float:

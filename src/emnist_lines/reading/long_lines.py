@@ -3,15 +3,21 @@
 import numpy as np
 from numpy.typing import NDArray
 
+from emnist_lines.common.glyphs import SIZE
 from emnist_lines.network.transcription import Transcription
 from emnist_lines.reading import preprocessing
 
-WORDS_APART = 14
-"""Columns of paper that are a space."""
+WORDS_APART = 0.5
+"""Letters that fit on the paper between two words, at least."""
 
 
-def cut(image: NDArray[np.uint8], most: int) -> list[tuple[NDArray[np.uint8], bool]]:
+def cut(image: NDArray[np.uint8], most: int, letter: int = SIZE) -> list[tuple[NDArray[np.uint8], bool]]:
     """A line in pieces of at most `most` columns, in their order, cut where the paper between strokes is widest.
+
+    Args:
+        image: (28, W) of the line.
+        most: columns.
+        letter: columns that a character takes, about.
 
     Returns:
         Each piece, and whether a space stands before it.
@@ -21,7 +27,7 @@ def cut(image: NDArray[np.uint8], most: int) -> list[tuple[NDArray[np.uint8], bo
         start, stop = _gap(rest, most // 3, most)
         middle = (start + stop) // 2
         pieces.append((preprocessing.trimmed(rest[:, :middle]), spaced))
-        rest, spaced = preprocessing.trimmed(rest[:, middle:]), stop - start >= WORDS_APART
+        rest, spaced = preprocessing.trimmed(rest[:, middle:]), stop - start >= WORDS_APART * letter
     return [*pieces, (rest, spaced)]
 
 

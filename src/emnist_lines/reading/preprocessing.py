@@ -1,6 +1,7 @@
 """Any picture of writing → for each line the images that the network was trained on: 28 rows, white ink on black.
 
-Contrast, polarity, size and place are found from the ink itself.
+Contrast, polarity, size and place are found from the ink itself. A line may be meant as natural handwriting, or as
+EMNIST's characters in their boxes.
 """
 
 from dataclasses import dataclass
@@ -10,12 +11,13 @@ from numpy.typing import NDArray
 from PIL import Image, ImageFilter
 
 from emnist_lines.common.glyphs import SIZE
+from emnist_lines.lines import pitch
 from emnist_lines.reading import ink as inks
 from emnist_lines.reading import layout, turning
 from emnist_lines.reading.ink import Ink, resized
 
-INK_HEIGHTS = (24, 21, 18)
-"""Rows that a line's ink may take, the usual first: EMNIST's glyphs are 24 high, unless they are wider than high."""
+INK_ROWS = 24
+"""Rows that a line's ink takes: EMNIST's glyphs are 24 high, unless they are wider than high."""
 FRAME_INK = (18, 26)
 """Rows of ink, of 28, within which a picture may be no more than the line's own rows, enlarged."""
 ASPECT = 0.95
@@ -37,7 +39,23 @@ PEN, THIN = 2.4, 1.6
 SIDE, WIDEST_SIDE = 4, 14
 """Columns of paper beside the ink: as most glyphs have; as any glyph has. More than the second is cut to the first."""
 
+NATURAL_LETTER = 17
+"""Columns that a character of natural handwriting takes, about."""
+
 Image28 = NDArray[np.uint8]
+
+
+@dataclass(frozen=True)
+class Way:
+    """An image that a line may be meant as.
+
+    Attributes:
+        image: (28, W) uint8.
+        letter: columns that a character takes, about.
+    """
+
+    image: Image28
+    letter: int = SIZE
 
 
 @dataclass(frozen=True)
@@ -45,12 +63,12 @@ class Line:
     """A line of writing, as the network may read it.
 
     Attributes:
-        ways: (28, W) uint8 images, the ways in which it may be meant, the likeliest first.
+        ways: in which it may be meant, the likeliest first.
         letters: pieces of ink as large as letters; a text has as many letters or more.
         doubt: a text with less certainty is none, because this may be several lines that touch each other.
     """
 
-    ways: list[Image28]
+    ways: list[Way]
     letters: int = 0
     doubt: float = 0.0
 
@@ -70,15 +88,15 @@ def lines(brightness: NDArray[np.generic]) -> list[Line]:
         if 2 * float(np.median(ink)) > float(ink.min()) + float(ink.max()):  # most of a picture is paper
             ink = 255 - ink
         if float(np.median(ink)) == 0:
-            return [Line([trimmed(np.rint(ink).astype(np.uint8))])] if ink.max() >= FAINTEST else []
+            return [Line([Way(trimmed(np.rint(ink).astype(np.uint8)))])] if ink.max() >= FAINTEST else []
     found = inks.find(grey)
     if found is None:
         return []
     return [Line(ways, line.letters, line.doubt) for line in layout.lines(found) if (ways := _ways(found, line))]
 
 
-def _ways(ink: Ink, line: layout.Line) -> list[Image28]:
-    """The images that a line may be meant as."""
+def _ways(ink: Ink, line: layout.Line) -> list[Way]:
+    """The ways in which a line may be meant."""
     strokes = _thickened(np.pad(_cropped(ink, line).clip(0), FINE // 8))
     box = _box(strokes)
     if box is None:
@@ -92,20 +110,28 @@ def _ways(ink: Ink, line: layout.Line) -> list[Image28]:
             belongs = np.zeros(line.shape, dtype=np.float32)
             belongs[layout.around(line.box, line.margin, line.shape)] = line.mask
             whole = whole * resized(belongs, whole.shape[::-1])
-    found = []
-    for stretch in _stretches(strokes):
-        if whole is not None:
-            size = (max(1, round(whole.shape[1] * frame * ink.scale * stretch)), SIZE)
-            found.append(trimmed(_framed(resized(whole, size), 0)))
-        for rows in INK_HEIGHTS:
-            size = (max(1, round(strokes.shape[1] * rows / len(strokes) * stretch)), rows)
-            image = np.pad(resized(strokes, size), ((0, 0), (SIDE, SIDE)))
-            found.append(trimmed(_framed(image, (SIZE - rows) // 2)))
+    found = [Way(_natural(strokes), NATURAL_LETTER)]
+    stretch = _stretch(strokes)
+    if whole is not None:
+        size = (max(1, round(whole.shape[1] * frame * ink.scale * stretch)), SIZE)
+        found.append(Way(trimmed(_framed(resized(whole, size), 0))))
+    size = (max(1, round(strokes.shape[1] * INK_ROWS / len(strokes) * stretch)), INK_ROWS)
+    image = np.pad(resized(strokes, size), ((0, 0), (SIDE, SIDE)))
+    found.append(Way(trimmed(_framed(image, (SIZE - INK_ROWS) // 2))))
     return found
 
 
-def _stretches(strokes: NDArray[np.float32]) -> list[float]:
-    """How many times wider a line is drawn than it was written, the likeliest first.
+def _natural(strokes: NDArray[np.float32]) -> Image28:
+    """A line as train lines of natural handwriting are made ready; see `lines.pitch`."""
+    columns = strokes.shape[1] * pitch.INK_ROWS / len(strokes)
+    counted = resized(strokes, (max(1, round(columns * pitch.FINE)), pitch.INK_ROWS))
+    times = pitch.stretch(counted > WRITTEN * counted.max())
+    ink = resized(strokes, (max(1, round(columns * times)), pitch.INK_ROWS))
+    return trimmed(_framed(np.pad(ink, ((0, 0), (SIDE, SIDE))), pitch.TOP))
+
+
+def _stretch(strokes: NDArray[np.float32]) -> float:
+    """How many times wider a line of EMNIST's characters is drawn than it was written.
 
     Letters as tall as EMNIST's have about as much outline across the line as along it; narrower ones have less across.
     """
@@ -114,12 +140,10 @@ def _stretches(strokes: NDArray[np.float32]) -> list[float]:
     level = np.count_nonzero(written[1:] != written[:-1])
     aspect = int(level) / max(int(upright), 1) / ASPECT
     if not NARROWEST < aspect < WIDEST:
-        return [1.0]
+        return 1.0
     long = strokes.shape[1] > LONG * aspect * strokes.shape[0]
     narrow, wide = NARROW[int(long)], WIDE[int(long)]
-    if narrow <= aspect <= wide:
-        return [1.0]
-    return [1 / aspect] if aspect < narrow and long else [1 / aspect, 1.0]
+    return 1.0 if narrow <= aspect <= wide else 1 / aspect
 
 
 def _cropped(ink: Ink, line: layout.Line) -> NDArray[np.float32]:
@@ -205,7 +229,7 @@ def _thickened(ink: NDArray[np.float32]) -> NDArray[np.float32]:
     written = ink > WRITTEN * ink.max()
     edges = np.count_nonzero(written[1:] != written[:-1]) + np.count_nonzero(written[:, 1:] != written[:, :-1])
     pen = 2 * np.count_nonzero(written) / max(int(edges), 1)  # of a long bar: its area over half of its outline
-    size = len(ink[box]) / INK_HEIGHTS[0]
+    size = len(ink[box]) / INK_ROWS
     if pen >= THIN * size:
         return ink
     reach = max(1, round((PEN * size - pen) / 2))

@@ -25,12 +25,12 @@ from emnist_lines.network.recognizer import Encoded
 from emnist_lines.network.transcription import Transcription
 from emnist_lines.reading import picture_file, preprocessing
 from emnist_lines.reading.long_lines import cut, joined
-from emnist_lines.reading.preprocessing import Image28, Line
+from emnist_lines.reading.preprocessing import Image28, Line, Way
 from emnist_lines.reading.released import language_path, model_path
 
 Picture = str | Path | BinaryIO | Image.Image | NDArray[Any] | torch.Tensor
 Decode = Callable[[Encoded], list[Transcription]]
-BEAM_WIDTH, WEIGHTS = 8, ScoreWeights(decoder=0.7, ctc=0.3, language=0.8, capital=1.0)
+BEAM_WIDTH, WEIGHTS = 8, ScoreWeights(decoder=0.7, ctc=0.3, language=0.4, capital=1.0)
 """As the section `evaluate` of `params.yaml` has them."""
 BATCH = 32
 """Lines read at once."""
@@ -74,7 +74,7 @@ class Reader:
         if language is not False and self.recognizer.ctc_head is not None:  # as in `evaluation.predict.evaluate`
             general = language_file.load(language_path(None if language is True else language))
             self.language = general if words is None else WithWords.of(general, read_words(Path(words)))
-        self.most_columns = SIZE * max(1, self.card.max_length - 2)
+        self.most_characters = max(1, self.card.max_length - 2)
 
     def read(self, picture: Picture) -> Transcription:
         """The text in one picture; see `read_all`."""
@@ -135,7 +135,7 @@ class Reader:
         texts = iter(self._read(ways, self._with_language))
         return [each if isinstance(each, Exception) else [next(texts) for _ in each] for each in told]
 
-    def _best(self, lines: Sequence[Line]) -> list[tuple[Transcription, Image28]]:
+    def _best(self, lines: Sequence[Line]) -> list[tuple[Transcription, Way]]:
         """Of each line's ways, the likeliest first, the one with the most certain text, and that text, by ink alone."""
         best = [(Transcription("", 0.0, []), line.ways[0]) for line in lines]
         for number in range(max((len(line.ways) for line in lines), default=0)):
@@ -146,10 +146,13 @@ class Reader:
                     best[index] = text, way
         return best
 
-    def _read(self, images: Sequence[Image28], decode: Decode) -> list[Transcription]:
+    def _read(self, ways: Sequence[Way], decode: Decode) -> list[Transcription]:
         """Lines of any length."""
-        piece = max(SIZE, self.most_columns * 2 // 3)  # columns that hold no more characters than may be written
-        cuts = [cut(image, piece) if image.shape[1] > self.most_columns else [(image, False)] for image in images]
+        cuts = []
+        for way in ways:
+            most = way.letter * self.most_characters
+            piece = max(way.letter, most * 2 // 3)  # columns that hold no more characters than may be written
+            cuts.append(cut(way.image, piece, way.letter) if way.image.shape[1] > most else [(way.image, False)])
         texts = iter(self._read_pieces([piece for pieces in cuts for piece, _ in pieces], decode))
         return [joined([(next(texts), spaced) for _, spaced in pieces]) for pieces in cuts]
 
@@ -208,7 +211,7 @@ def _lines(picture: Picture, name: str) -> list[Line] | Exception:
         return UserError(f"{name} cannot be searched for writing ({one_line(error)}); give another picture of it")
 
 
-def _told(name: str, lines: list[Line], best: list[tuple[Transcription, Image28]]) -> list[Any] | Exception:
+def _told(name: str, lines: list[Line], best: list[tuple[Transcription, Way]]) -> list[Any] | Exception:
     """A picture's lines that have a text, as `_best` gives them, or that they are several in one."""
     if any(_certainty(text) < line.doubt for line, (text, _) in zip(lines, best, strict=True)):
         return UserError(

@@ -1,0 +1,48 @@
+"""A picture of handwriting becomes what training has seen of it: the same place, size and width."""
+
+import numpy as np
+import pytest
+from benchmarks.parameters import Params
+from benchmarks.pictures import on_paper
+
+from emnist_lines.common.written import Written
+from emnist_lines.lines.strokes import render_strokes
+from emnist_lines.reading import picture_file, preprocessing
+from emnist_lines.reading.preprocessing import NATURAL_LETTER
+from emnist_lines.sources.drawn_written import render_written
+from emnist_lines.synthesis.written_lines import compose_written
+from tests.reading.test_preprocessing import likeness
+
+
+@pytest.fixture(scope="module")
+def written() -> Written:
+    return render_written(20, 5)
+
+
+def test_a_picture_becomes_the_line_that_training_sees(written: Written, defaults: Params) -> None:
+    """Words of one line each, as val and test have them; Pillow's pen is not ours, so that pixels differ."""
+    lines, _ = compose_written(written, np.arange(12), None, defaults.synthesize, np.random.default_rng(0))
+    sizes, alike = [], []
+    for number in range(len(lines.texts)):
+        pieces = lines.glyphs[lines.starts[number] : lines.starts[number + 1]]
+        if len(pieces) > 1 or len(lines.texts[number]) < 4:
+            continue
+        seen = render_strokes(lines, written, np.array([number]), int(lines.widths[number]))[0]
+        (line,) = preprocessing.lines(picture_file.load(on_paper(written, int(pieces[0]))))
+        way = line.ways[0]
+        assert way.letter == NATURAL_LETTER
+        sizes.append(way.image.shape[1] / seen.shape[1])
+        alike.append(likeness(way.image, seen))
+    assert len(sizes) > 40
+    assert np.median(sizes) == pytest.approx(1, abs=0.05)
+    assert np.quantile(np.abs(np.array(sizes) - 1), 0.9) < 0.25
+    assert np.median(alike) > 0.8
+
+
+def test_the_size_of_a_picture_makes_no_difference(written: Written) -> None:
+    item = int(np.flatnonzero(np.char.str_len(written.texts) > 6)[0])
+    widths = []
+    for times in (1, 2, 4):
+        (line,) = preprocessing.lines(picture_file.load(on_paper(written, item, 45 * times, 4 * times, 20 * times)))
+        widths.append(line.ways[0].image.shape[1])
+    assert max(widths) < 1.1 * min(widths)
