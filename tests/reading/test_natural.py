@@ -21,7 +21,9 @@ def written() -> Written:
 
 def test_a_picture_becomes_the_line_that_training_sees(written: Written, defaults: Params) -> None:
     """Words of one line each, as val and test have them; Pillow's pen is not ours, so that pixels differ."""
-    lines, _ = compose_written(written, np.arange(12), None, defaults.synthesize, np.random.default_rng(0))
+    lines, _ = compose_written(
+        written, np.arange(12), len(written.texts), defaults.synthesize, np.random.default_rng(0), varied=False
+    )
     sizes, alike = [], []
     for number in range(len(lines.texts)):
         pieces = lines.glyphs[lines.starts[number] : lines.starts[number + 1]]

@@ -13,7 +13,8 @@ from emnist_lines.lines.pitch import INK_ROWS, TOP
 from emnist_lines.lines.render import render
 from emnist_lines.synthesis.composer import Composer
 from emnist_lines.synthesis.documents import Document
-from emnist_lines.synthesis.natural import PAPER, natural_lines
+from emnist_lines.synthesis.handwriting import SIDE
+from emnist_lines.synthesis.natural import natural_lines
 from emnist_lines.synthesis.proportions import Hand, dotless, ink_boxes, layout
 from emnist_lines.synthesis.synthesize import composers
 
@@ -112,14 +113,14 @@ def test_ink_takes_its_rows_and_the_columns_that_are_told(glyphs: Glyphs, compos
         rows, columns = (np.flatnonzero((image >= 102).any(axis=axis)) for axis in (1, 0))
         highs.append(rows[-1] + 1 - rows[0])
         assert rows[0] >= TOP - 2
-        assert PAPER - 2 <= columns[0] <= PAPER + 3
-        assert PAPER - 3 <= width - 1 - columns[-1] <= PAPER + 3
+        assert SIDE - 2 <= columns[0] <= SIDE + 3
+        assert SIDE - 3 <= width - 1 - columns[-1] <= SIDE + 3
     assert np.mean(highs) == pytest.approx(INK_ROWS, abs=1)
     assert min(highs) >= INK_ROWS - 4
 
 
 def test_train_lines_are_wider_and_narrower_than_they_are_read(glyphs: Glyphs, composer: Composer) -> None:
-    plain, varied = (natural(glyphs, composer, 200, varied).widths - 2 * PAPER for varied in (False, True))
+    plain, varied = (natural(glyphs, composer, 200, varied).widths - 2 * SIDE for varied in (False, True))
     assert np.median(varied) != np.median(plain)
     assert 0.7 < np.median(varied) / np.median(plain) < 1.4
 
@@ -157,4 +158,4 @@ def test_lines_are_rendered_as_if_alone(glyphs: Glyphs, composer: Composer) -> N
 def test_the_shortest_lines_fit(glyphs: Glyphs, documents: list[Document], small: Params) -> None:
     lines = natural(glyphs, composers(glyphs, documents, small.synthesize.replace(max_length=3))["val"], varied=True)
     assert (lines.widths <= 28).all()
-    assert (lines.widths > 2 * PAPER).all()
+    assert (lines.widths > 2 * SIDE).all()

@@ -15,8 +15,9 @@ from emnist_lines.lines.strokes import render_strokes
 from emnist_lines.sources.drawn_written import render_written
 from emnist_lines.synthesis import written_lines
 from emnist_lines.synthesis.config import SynthesizeConfig
+from emnist_lines.synthesis.handwriting import INKED, PENS, SIDE
 from emnist_lines.synthesis.written_items import Ink, rows
-from emnist_lines.synthesis.written_layout import INKED, PEN, PENS, SIDE
+from emnist_lines.synthesis.written_layout import PEN
 from emnist_lines.synthesis.written_lines import SORTS, compose_written, split_writers
 from tests.written_items import Stroke, written_of
 
@@ -35,7 +36,8 @@ def composed(
     written: Written, config: SynthesizeConfig, count: int | None = None, seed: int = 0, writers: tuple[int, ...] = ()
 ) -> tuple[Lines, np.ndarray]:
     people = np.array(writers or np.unique(written.writers))
-    return compose_written(written, people, count, config, np.random.default_rng(seed))
+    rng = np.random.default_rng(seed)
+    return compose_written(written, people, count or len(written.texts), config, rng, varied=count is not None)
 
 
 def images_of(lines: Lines, written: Written, more: int = 0) -> np.ndarray:

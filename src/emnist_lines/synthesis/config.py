@@ -1,7 +1,7 @@
 """The section `synthesize` of `params.yaml`."""
 
 import math
-from typing import Annotated
+from typing import Annotated, Self
 
 from pydantic import Field, ValidationInfo, field_validator, model_validator
 
@@ -12,34 +12,31 @@ BLOCK = 500
 Lines = Annotated[int, Field(ge=1, le=10**8)]
 
 
-class SplitFractions(Section):
-    """Shares of each class's glyphs and of the documents. They sum to 1."""
+class Shares(Section):
+    """Shares of something. They sum to 1."""
+
+    @model_validator(mode="after")
+    def _sum_to_one(self) -> Self:
+        total = sum(getattr(self, name) for name in type(self).model_fields)
+        if not math.isclose(total, 1, abs_tol=1e-6):
+            raise ValueError(f"must be three that sum to 1 (these sum to {total:g})")
+        return self
+
+
+class SplitFractions(Shares):
+    """Shares of each class's glyphs and of the documents."""
 
     train: float = Field(gt=0, description="share for training")
     val: float = Field(gt=0, description="share for validation")
     test: float = Field(gt=0, description="share for the test")
 
-    @model_validator(mode="after")
-    def _sum_to_one(self) -> "SplitFractions":
-        total = self.train + self.val + self.test
-        if not math.isclose(total, 1, abs_tol=1e-6):
-            raise ValueError(f"must be three that sum to 1 (these sum to {total:g})")
-        return self
 
-
-class Mix(Section):
-    """Shares of the train lines. They sum to 1. Val and test have lines of each kind that has a share."""
+class Mix(Shares):
+    """Shares of the train lines. Val and test have lines of each kind that has a share."""
 
     lab: float = Field(ge=0, le=1, description="glyphs side by side in their boxes, as the lab composes them")
     natural: float = Field(ge=0, le=1, description="glyphs in the proportions and places of handwriting")
     written: float = Field(ge=0, le=1, description="words as people wrote them, from pen strokes")
-
-    @model_validator(mode="after")
-    def _sum_to_one(self) -> "Mix":
-        total = self.lab + self.natural + self.written
-        if not math.isclose(total, 1, abs_tol=1e-6):
-            raise ValueError(f"must be three that sum to 1 (these sum to {total:g})")
-        return self
 
 
 class SynthesizeConfig(Section):

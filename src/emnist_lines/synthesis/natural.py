@@ -10,16 +10,8 @@ from emnist_lines.lines.line_file import NATURAL, NO_GLYPH, UNIT, Lines
 from emnist_lines.lines.pitch import FINE, INK_ROWS, TOP, stretch
 from emnist_lines.lines.render import TOGETHER, pen_amounts, render, strokes
 from emnist_lines.synthesis.composer import Characters, Choices, Composer
+from emnist_lines.synthesis.handwriting import INKED, JITTER, SIDE, WIDENED
 from emnist_lines.synthesis.proportions import Hand, dotless, layout
-
-PAPER = 4
-"""Columns without ink on each side of a line."""
-_THRESHOLD = 102
-"""Pixels from this on are ink where a line is measured: 0.4 of 255."""
-_WIDER = (0.8, 1.3)
-"""Times wider than read that a train line is drawn."""
-_PEN_STRETCH = (0.8, 2.5)
-"""Times its rows that a stroke takes in columns, at least and at most."""
 
 
 @dataclass(frozen=True)
@@ -62,13 +54,13 @@ def natural_lines(
     count = len(choices.lengths)
     characters = composer.characters(choices)
     hand = Hand.sample(count, rng)
-    wider = rng.uniform(*_WIDER, count) if varied else np.ones(count)
+    wider = rng.uniform(*JITTER, count) if varied else np.ones(count)
     page = _page(characters, images, inks[characters.glyphs], hand, rng)
     first, last, wanted = _measured(composer, characters, page, images)
-    room = SIZE * (composer.config.max_length - 2) - 2 * PAPER
+    room = SIZE * (composer.config.max_length - 2) - 2 * SIDE
     across = np.minimum(wanted * wider, room / (last - first))
-    lines = _drawn(composer, characters, page, across, PAPER - first * across)
-    widths = np.minimum(np.ceil((last - first) * across), room) + 2 * PAPER
+    lines = _drawn(composer, characters, page, across, SIDE - first * across)
+    widths = np.minimum(np.ceil((last - first) * across), room) + 2 * SIDE
     return replace(lines, widths=widths.astype(np.int32), kinds=np.full(count, NATURAL, dtype=np.uint8))
 
 
@@ -117,7 +109,7 @@ def _drawn(
         edges[side] = begin[:, None] + edges[side] * across[:, None]
     left, top, right, bottom = (np.rint(edge[characters.inside]).astype(np.int64) for edge in edges)
     sizes = np.maximum(right - left, 1), np.maximum(bottom - top, 1)
-    pens = np.stack([page.pen * np.clip(across, *_PEN_STRETCH), page.pen], axis=1)
+    pens = np.stack([page.pen * np.clip(across, *WIDENED), page.pen], axis=1)
     return replace(
         composer.lines(characters, np.stack([left, top, *sizes], axis=1).astype(np.int16)),
         slants=np.rint(page.slant * across * UNIT).astype(np.int16),
@@ -131,7 +123,7 @@ def _measured(
     """(N,) the first column of each line's ink, the one behind its last, and how many times wider it will be drawn."""
     count = len(page.slant)
     fine = np.full(count, float(FINE))
-    aside = np.abs(page.slant) * INK_ROWS + PAPER  # that slant and pen may take on either side
+    aside = np.abs(page.slant) * INK_ROWS + SIDE  # that slant and pen may take on either side
     lines = _drawn(composer, characters, page, fine, aside * fine)
     ends = np.where(characters.inside, page.rights, -np.inf).max(axis=1)
     columns = np.ceil((ends + 2 * aside) * fine).astype(np.int64)
@@ -140,7 +132,7 @@ def _measured(
     for start in range(0, count, TOGETHER):
         some = order[start : start + TOGETHER]
         for line, image in zip(some, render(lines, images, some, int(columns[some[-1]])), strict=True):
-            mask = image >= _THRESHOLD
+            mask = image >= INKED
             inked = np.flatnonzero(mask.any(axis=0))
             if len(inked):
                 first[line], last[line] = inked[0], inked[-1] + 1

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from emnist_lines.common.alphabet import CLASSES
+from emnist_lines.synthesis.handwriting import PENS
 from emnist_lines.synthesis.strings import SPACE_CLASS
 
 INK = 64
@@ -88,7 +89,7 @@ class Hand:
             climb=rng.uniform(-0.02, 0.02, column),
             wave=rng.uniform((0, 4, 0), (0.05, 10, 1), (count, 3)),
             slant=np.clip(rng.normal(0.08, 0.15, count), -0.45, 0.45),
-            pen=rng.uniform(1.5, 3.2, count),
+            pen=rng.uniform(*PENS, count),
         )
 
 

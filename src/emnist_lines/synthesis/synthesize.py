@@ -1,5 +1,6 @@
 """Compose the lines of all splits and write the files of lines."""
 
+from collections.abc import Callable
 from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
@@ -54,30 +55,35 @@ def _stream(config: SynthesizeConfig, number: int) -> np.random.Generator:
 
 
 def compose(composer: Composer, count: int, split: str, seed: int) -> Lines:
-    """The lines of a split, a block at a time, each with a random stream spawned from the split's.
+    """The lines of a split as the lab composes them."""
 
-    A longer split therefore begins with the lines of a shorter one (but for its last block).
-    """
-    stream = np.random.SeedSequence([seed, 1 + SPLITS.index(split)])
-    sizes = [min(BLOCK, count - start) for start in range(0, count, BLOCK)]
-    blocks = []
-    with tqdm(desc=f"{split} lines", total=count, unit="line", disable=None) as bar:
-        for size, child in zip(sizes, stream.spawn(len(sizes)), strict=True):
-            blocks.append(composer.compose(composer.sample(size, np.random.Generator(np.random.PCG64(child)))))
-            bar.update(size)
-    return _joined(blocks)
+    def block(size: int, rng: np.random.Generator) -> Lines:
+        return composer.compose(composer.sample(size, rng))
+
+    return _in_blocks(block, count, [seed, 1 + SPLITS.index(split)], f"{split} lines")
 
 
 def compose_natural(composer: Composer, images: NDArray[np.uint8], count: int, split: str, seed: int) -> Lines:
-    """The lines of a split in natural proportions, block by block as `compose` makes the lab's."""
-    stream = np.random.SeedSequence([seed, 1 + SPLITS.index(split), NATURAL])
+    """The lines of a split in natural proportions."""
+    inks = ink_boxes(images)
+
+    def block(size: int, rng: np.random.Generator) -> Lines:
+        return natural_lines(composer, composer.sample(size, rng), images, inks, rng, varied=split == "train")
+
+    stream = [seed, 1 + SPLITS.index(split), NATURAL]
+    return _in_blocks(block, count, stream, f"{split} lines in natural proportions")
+
+
+def _in_blocks(block: Callable[[int, np.random.Generator], Lines], count: int, stream: list[int], title: str) -> Lines:
+    """So many lines, a block at a time, each with random numbers of its own, spawned from the stream.
+
+    A longer split therefore begins with the lines of a shorter one (but for its last block).
+    """
     sizes = [min(BLOCK, count - start) for start in range(0, count, BLOCK)]
-    inks, blocks = ink_boxes(images), []
-    with tqdm(desc=f"{split} lines in natural proportions", total=count, unit="line", disable=None) as bar:
-        for size, child in zip(sizes, stream.spawn(len(sizes)), strict=True):
-            rng = np.random.default_rng(child)
-            choices = composer.sample(size, rng)
-            blocks.append(natural_lines(composer, choices, images, inks, rng, varied=split == "train"))
+    blocks = []
+    with tqdm(desc=title, total=count, unit="line", disable=None) as bar:
+        for size, child in zip(sizes, np.random.SeedSequence(stream).spawn(len(sizes)), strict=True):
+            blocks.append(block(size, np.random.default_rng(child)))
             bar.update(size)
     return _joined(blocks)
 
@@ -99,20 +105,6 @@ def _joined(blocks: list[Lines]) -> Lines:
     longest = blocks[0].tokens.shape[1]
     parts["texts"] = parts["texts"].astype(h5py.string_dtype("utf-8", longest))
     return Lines(**{**parts, "starts": np.concatenate([[0], np.cumsum(counts)])})
-
-
-def _first(lines: Lines, count: int) -> Lines:
-    """The first so many lines."""
-    if count >= len(lines.texts):
-        return lines
-    end = int(lines.starts[count])
-    per_character = ("glyphs", "boxes")
-    parts = {
-        field.name: getattr(lines, field.name)[: end if field.name in per_character else count]
-        for field in fields(Lines)
-        if field.name != "starts"
-    }
-    return Lines(**parts, starts=lines.starts[: count + 1])
 
 
 def synthesize(
@@ -154,9 +146,8 @@ def synthesize(
             parts.append(compose_natural(of[split], glyphs.images, natural, split, config.seed))
         if by_hand and written is not None:
             rng = np.random.default_rng([config.seed, 1 + SPLITS.index(split), WRITTEN])
-            found, sorts = compose_written(written, writers[split], by_hand if split == "train" else None, config, rng)
-            parts.append(_first(found, by_hand))
-            sorts = sorts[:by_hand]
+            found, sorts = compose_written(written, writers[split], by_hand, config, rng, varied=split == "train")
+            parts.append(found)
         lines = _joined(parts)
         lines = replace(lines, known=stand_in(lines.texts, of["train"].sampler))
         write_lines(lines, glyphs.source, path_of(data, split))

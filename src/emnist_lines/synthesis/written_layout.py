@@ -9,25 +9,16 @@ from emnist_lines.lines.crop import HEIGHT
 from emnist_lines.lines.line_file import UNIT, WRITTEN, Lines
 from emnist_lines.lines.pitch import FINE, INK_ROWS, TOP
 from emnist_lines.lines.strokes import render_strokes
+from emnist_lines.synthesis.handwriting import INKED, JITTER, PENS, SIDE, WIDENED
 
 TOGETHER = 64
 """Lines whose strokes are counted at a time."""
 PEN = 2.2
 """Rows that the pen takes in val and test lines."""
-PENS = (1.5, 3.2)
-"""Rows that it takes in train lines."""
-WIDENED = (0.8, 2.5)
-"""Times as many columns as rows that the pen takes: as the line is stretched, within these."""
-JITTER = (0.8, 1.3)
-"""Times as wide as its strokes ask for that a train line is."""
 SLANT = 0.25
 """Columns per row that a train line is slanted by, at most, before it is stretched."""
-SIDE = 4
-"""Columns of paper on each side."""
 WIDEST = 30.0
 """Columns of a character, before the line is stretched: flat ink such as a dash stays flat."""
-INKED = 102
-"""Grey level, of 255, from which on a pixel is ink where strokes are counted: two fifths."""
 
 
 def lay_out(

@@ -66,19 +66,21 @@ def split_writers(written: Written, rng: np.random.Generator) -> dict[str, NDArr
 def compose_written(
     written: Written,
     writers: NDArray[np.int64],
-    count: int | None,
+    count: int,
     config: SynthesizeConfig,
     rng: np.random.Generator,
+    varied: bool,
 ) -> tuple[Lines, NDArray[np.uint8]]:
     """Lines of some people's items, in random order.
 
     Args:
         written: all items.
         writers: these people.
-        count: None: so many as their items give, each item once. Otherwise so many lines, varied as train lines are;
-            words are put together anew as often as it takes.
+        count: lines.
         config: how long lines may be.
         rng: decides.
+        varied: as train lines are; words are put together anew as often as it takes. Otherwise each item is used once,
+            and there are no more lines than that gives.
 
     Returns:
         The lines; whether other splits know their texts is not told: `known` is False. (N,) uint8, the sort of each.
@@ -89,7 +91,7 @@ def compose_written(
     if len(items) == 0:
         raise UserError(f"no written word has at most {most} characters; raise synthesize.max_length")
     drafts = _pass(written, ink, items, most, rng)
-    while count is not None and len(drafts) < count:
+    while varied and len(drafts) < count:
         drafts += _pass(written, ink, items, most, rng)
     drafts = drafts[:count]
     texts = [b" ".join(written.texts[piece] for piece in draft.pieces) for draft in drafts]
@@ -103,7 +105,7 @@ def compose_written(
         [draft.boxes for draft in drafts],
         texts,
         tokens,
-        None if count is None else rng,
+        rng if varied else None,
     )
     return lines, np.array([draft.sort for draft in drafts], dtype=np.uint8)
 
