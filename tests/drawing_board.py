@@ -4,24 +4,18 @@ Ten words and short texts by ten people of the validation lines are drawn with t
 that these people made. Printed are the texts, what the page read, and how many it read without an error.
 """
 
-import socket
-import subprocess
-import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
 from playwright.sync_api import Page
 
 from emnist_lines.common.alphabet import CLASSES
-from emnist_lines.common.written import Written, read_written
+from emnist_lines.common.written import Written
+from emnist_lines.evaluation.written_lines import writers_of
 from emnist_lines.lines.dataset import LinesDataset
-from emnist_lines.lines.line_file import WRITTEN
-from emnist_lines.reading import demo
 from tests import browsers
+from tests.demo_page import ROOT, served
 
-ROOT = Path(__file__).parent.parent
 TEXTS = 10
 SHORTEST, LONGEST = 4, 14
 """Characters of a text."""
@@ -33,9 +27,10 @@ STEP = 6.0
 
 def chosen(data: Path, seed: int = 0) -> tuple[Written, list[int]]:
     """All items, and those of `TEXTS` people of the validation lines that are drawn, a random one of each."""
-    dataset, written = LinesDataset(data, "val"), read_written(data / "written.h5")
-    pieces = np.repeat(dataset.kinds == WRITTEN, np.diff(dataset.lines.starts))
-    people = np.unique(written.writers[dataset.lines.glyphs[pieces]])
+    dataset = LinesDataset(data, "val")
+    written, writers = dataset.written, writers_of(dataset)
+    assert written is not None
+    people = np.unique(writers[writers >= 0])
     lengths = np.char.str_len(written.texts)
     plain = np.array([set(text.decode()) <= set(CLASSES + " ") for text in written.texts.tolist()])
     fit = plain & (lengths >= SHORTEST) & (lengths <= LONGEST)
@@ -46,22 +41,6 @@ def chosen(data: Path, seed: int = 0) -> tuple[Written, list[int]]:
         if len(own) and len(found) < TEXTS:
             found.append(int(rng.choice(own)))
     return written, found
-
-
-@contextmanager
-def served() -> Iterator[str]:
-    """The page, served by the command on a free port."""
-    with socket.create_server((demo.HOST, 0)) as free:
-        port = free.getsockname()[1]
-    command = [sys.executable, "-c", "from emnist_lines import cli; cli.main()", "demo", "--port", str(port)]
-    process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
-    assert process.stdout is not None
-    process.stdout.readline()
-    try:
-        yield f"http://{demo.HOST}:{port}"
-    finally:
-        process.terminate()
-        process.wait(timeout=20)
 
 
 def draw(page: Page, strokes: list[np.ndarray]) -> None:

@@ -20,6 +20,7 @@ from pathlib import Path
 
 import psutil
 import yaml
+from benchmarks.material import LAB_ALONE
 
 from emnist_lines.common.files import atomic_write, sha256
 from tests.commands import IDENTITY, change_params, environment
@@ -30,10 +31,9 @@ PAGE = ROOT / "docs" / "reliability.md"
 MARKS = "<!-- measured by make torture -->", "<!-- end -->"
 DOWNLOADS, KILLS = 50, 20
 CONTENT = random.Random(0).randbytes(2_000_000)
-LAB_ALONE = {"lab": 1.0, "natural": 0.0, "written": 0.0}
 SMALL = {
     "download": {"source": "drawn", "drawn_per_class": 20},
-    "synthesize": {"mix": LAB_ALONE, "num_train": 20000, "num_val": 64, "num_test": 512, "max_length": 16},
+    "synthesize": {"mix": LAB_ALONE.model_dump(), "num_train": 20000, "num_val": 64, "num_test": 512, "max_length": 16},
     "model": {"conv_dim": 8, "fc_dim": 32, "tf_dim": 32, "tf_fc_dim": 32, "tf_layers": 1, "tf_heads": 2},
     "train": {"start_from": None, "max_epochs": 40, "lines_per_epoch": 500, "curriculum": [3], "validate_every": 1},
     "evaluate": {"bootstrap_samples": 200},
@@ -194,7 +194,7 @@ def growth(folder: Path) -> list[str]:
     values = yaml.safe_load((ROOT / "params.yaml").read_text(encoding="utf-8"))
     values["download"].update(source="drawn", drawn_per_class=200)
     values["train"].update(curriculum=[], start_from=None)
-    values["synthesize"].update(mix=LAB_ALONE)
+    values["synthesize"].update(mix=LAB_ALONE.model_dump())
     rows, each = [], {}
     for count in GROWTH:
         epochs = count // 10_000

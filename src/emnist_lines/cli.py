@@ -25,6 +25,7 @@ KIND_TITLES = {
     "natural": "lines of glyphs in natural proportions",
     "written": "lines that people wrote with a pen",
 }
+"""The kinds of lines that metrics tell, and what they are called."""
 DECODINGS = {"beam": "beam search", "greedy": "greedy decoding", "ctc": "greedy CTC"}
 """The decodings that metrics tell, and what they are called."""
 LANGUAGE_REMEDY = "`dvc pull language` fetches the released one, `dvc repro --force language` makes it"
@@ -265,8 +266,9 @@ def summarize(folder: Path) -> str:
     try:
         metrics = json.loads(path.read_text(encoding="utf-8"))
         lines = []
-        for kind, title in {kind: title for kind, title in KIND_TITLES.items() if kind in metrics}.items():
-            lines += _rows(f"{metrics[kind]['lines']} test {title}", metrics["decoding"], metrics[kind])
+        for kind, title in KIND_TITLES.items():
+            if kind in metrics:
+                lines += _rows(f"{metrics[kind]['lines']} test {title}", metrics["decoding"], metrics[kind])
         if not lines:
             lines = _rows(f"{metrics['lines']} test lines", metrics["decoding"], metrics)
         lines[0] += f", source: {metrics['source']}"

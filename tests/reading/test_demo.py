@@ -3,7 +3,6 @@
 import base64
 import ipaddress
 import socket
-import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import suppress
@@ -23,6 +22,7 @@ from emnist_lines.reading import demo
 from emnist_lines.reading.reader import Reader
 from tests import browsers
 from tests.conftest import ROOT
+from tests.demo_page import served
 
 pytestmark = pytest.mark.slow
 
@@ -31,18 +31,8 @@ pytestmark = pytest.mark.slow
 def address(released: Path) -> Iterator[str]:
     """The page, served by the command."""
     pytest.importorskip("gradio", reason="needs the extra demo")
-    with socket.create_server((demo.HOST, 0)) as free:
-        port = free.getsockname()[1]
-    command = [sys.executable, "-c", "from emnist_lines import cli; cli.main()", "demo", "--port", str(port)]
-    process = subprocess.Popen(
-        [*command, "--model", str(released)], cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
-    )
-    assert process.stdout is not None
-    first = process.stdout.readline()
-    assert first == f"http://{demo.HOST}:{port}  (Ctrl-C ends it)\n", first + process.stdout.read()
-    yield f"http://{demo.HOST}:{port}"
-    process.terminate()
-    process.wait(timeout=20)
+    with served("--model", str(released)) as found:
+        yield found
 
 
 def write(page: Page, text: str) -> None:

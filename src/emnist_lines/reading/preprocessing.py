@@ -12,12 +12,11 @@ from PIL import Image, ImageFilter
 
 from emnist_lines.common.glyphs import SIZE
 from emnist_lines.lines import pitch
+from emnist_lines.lines.pitch import INK_ROWS, TOP
 from emnist_lines.reading import ink as inks
 from emnist_lines.reading import layout, turning
 from emnist_lines.reading.ink import Ink, resized
 
-INK_ROWS = 24
-"""Rows that a line's ink takes: EMNIST's glyphs are 24 high, unless they are wider than high."""
 FRAME_INK = (18, 26)
 """Rows of ink, of 28, within which a picture may be no more than the line's own rows, enlarged."""
 ASPECT = 0.95
@@ -110,24 +109,29 @@ def _ways(ink: Ink, line: layout.Line) -> list[Way]:
             belongs = np.zeros(line.shape, dtype=np.float32)
             belongs[layout.around(line.box, line.margin, line.shape)] = line.mask
             whole = whole * resized(belongs, whole.shape[::-1])
-    found = [Way(_natural(strokes), NATURAL_LETTER)]
+    found = [Way(_drawn(strokes, _natural_stretch(strokes)), NATURAL_LETTER)]
     stretch = _stretch(strokes)
     if whole is not None:
         size = (max(1, round(whole.shape[1] * frame * ink.scale * stretch)), SIZE)
         found.append(Way(trimmed(_framed(resized(whole, size), 0))))
-    size = (max(1, round(strokes.shape[1] * INK_ROWS / len(strokes) * stretch)), INK_ROWS)
-    image = np.pad(resized(strokes, size), ((0, 0), (SIDE, SIDE)))
-    found.append(Way(trimmed(_framed(image, (SIZE - INK_ROWS) // 2))))
+    found.append(Way(_drawn(strokes, stretch)))
     return found
 
 
-def _natural(strokes: NDArray[np.float32]) -> Image28:
-    """A line as train lines of natural handwriting are made ready; see `lines.pitch`."""
-    columns = strokes.shape[1] * pitch.INK_ROWS / len(strokes)
-    counted = resized(strokes, (max(1, round(columns * pitch.FINE)), pitch.INK_ROWS))
-    times = pitch.stretch(counted > WRITTEN * counted.max())
-    ink = resized(strokes, (max(1, round(columns * times)), pitch.INK_ROWS))
-    return trimmed(_framed(np.pad(ink, ((0, 0), (SIDE, SIDE))), pitch.TOP))
+def _drawn(strokes: NDArray[np.float32], stretch: float) -> Image28:
+    """A line's ink in the rows that it takes, so many times wider than it was written."""
+    return trimmed(_framed(np.pad(_in_rows(strokes, stretch), ((0, 0), (SIDE, SIDE))), TOP))
+
+
+def _in_rows(strokes: NDArray[np.float32], stretch: float) -> NDArray[np.float32]:
+    """(INK_ROWS, W) float32: ink that many rows high, so many times wider than it was written."""
+    return resized(strokes, (max(1, round(strokes.shape[1] * INK_ROWS / len(strokes) * stretch)), INK_ROWS))
+
+
+def _natural_stretch(strokes: NDArray[np.float32]) -> float:
+    """How many times wider than it was written a line of natural handwriting is drawn; see `lines.pitch`."""
+    counted = _in_rows(strokes, pitch.FINE)
+    return pitch.stretch(counted > WRITTEN * counted.max())
 
 
 def _stretch(strokes: NDArray[np.float32]) -> float:
