@@ -10,8 +10,9 @@ from emnist_lines.synthesis.config import Mix
 from emnist_lines.synthesis.documents import Document, read_documents
 
 DATA, LANGUAGE = Path("data"), Path("models/language.safetensors")
-MODEL = Path("models/line_cnn_transformer.safetensors")
+MODEL, START = Path("models/line_cnn_transformer.safetensors"), Path("released/start.safetensors")
 GLYPHS, CORPUS, TEST = DATA / "glyphs.h5", DATA / "brown.zip", path_of(DATA, "test")
+WRITTEN, TRAIN, VAL = DATA / "written.h5", path_of(DATA, "train"), path_of(DATA, "val")
 LAB_ALONE = Mix(lab=1.0, natural=0.0, written=0.0)
 """Lines as the lab composes them, no others."""
 UNVARIED = VariationConfig(shift=0, stretch=0, bend=0, pen=0)
@@ -33,9 +34,10 @@ def material() -> tuple[Glyphs, list[Document]]:
     return read_glyphs(GLYPHS), read_documents(CORPUS)
 
 
-def with_glyphs(data: Path) -> Path:
-    """The folder `data`, made to hold the glyphs that other lines than the default ones are rendered from."""
+def with_sources(data: Path) -> Path:
+    """The folder `data`, made to hold what other lines than the default ones are rendered from: glyphs and strokes."""
     data.mkdir(parents=True, exist_ok=True)
-    if not (data / GLYPHS.name).exists():
-        (data / GLYPHS.name).symlink_to(GLYPHS.resolve())
+    for source in (GLYPHS, WRITTEN):
+        if source.exists() and not (data / source.name).exists():
+            (data / source.name).symlink_to(source.resolve())
     return data

@@ -10,7 +10,7 @@ from pathlib import Path
 from torch import Tensor
 
 from benchmarks import plain_synthesis
-from benchmarks.material import LAB_ALONE, material, with_glyphs
+from benchmarks.material import LAB_ALONE, material, with_sources
 from benchmarks.meter import measured, peak_mb
 from benchmarks.parameters import load_all
 from emnist_lines.lines.bucket_sampler import MicroBatch
@@ -38,7 +38,7 @@ def images(side: str, count: int) -> dict[str, float]:
                 pass
         return found
     with tempfile.TemporaryDirectory(prefix="bench-") as folder:
-        data = with_glyphs(Path(folder))
+        data = with_sources(Path(folder))
         with measured(count) as recipes:
             write_lines(synthesis.compose(composer, count, "train", seed), glyphs.source, path_of(data, "train"))
             read_lines(path_of(data, "train"))
@@ -62,7 +62,7 @@ def recipes(count: int, max_length: int, folder: str) -> dict[str, float]:
     sizes = {"num_train": count, "num_val": 1, "num_test": 1, "max_length": max_length}
     values = PARAMS.synthesize.replace(mix=LAB_ALONE, **sizes)
     glyphs, documents = material()
-    data, since = with_glyphs(Path(folder)), time.perf_counter()
+    data, since = with_sources(Path(folder)), time.perf_counter()
     synthesis.synthesize(glyphs, documents, values, data)
     seconds = time.perf_counter() - since
     return {"seconds": seconds, "file_mb": path_of(data, "train").stat().st_size / 1e6, "peak_mb": peak_mb()}

@@ -269,11 +269,11 @@ def test_whole_numbers_pass_for_floats(tmp_path: Path) -> None:
 )
 def test_numbers_are_those_of_yaml_1_2(tmp_path: Path, written: str, value: float) -> None:
     """YAML 1.1, PyYAML's, takes `1e-05` for a word; DVC writes it."""
-    text = TEXT.replace("learning_rate: 0.0006 ", f"learning_rate: {written} ")
+    text = TEXT.replace("learning_rate: 0.001 ", f"learning_rate: {written} ")
     assert text != TEXT
     assert load(tmp_path, text).train.learning_rate == value
     with pytest.raises(UserError, match=rf"learning_rate must be a valid number, not '{re.escape(written)}'"):
-        load(tmp_path, TEXT.replace("learning_rate: 0.0006 ", f"learning_rate: '{written}' "))
+        load(tmp_path, TEXT.replace("learning_rate: 0.001 ", f"learning_rate: '{written}' "))
 
 
 @pytest.mark.parametrize("word", ["yes", "no", "on", "off", "Yes"])

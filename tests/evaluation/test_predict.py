@@ -13,6 +13,7 @@ from benchmarks.parameters import Params
 from emnist_lines.common.alphabet import encode
 from emnist_lines.evaluation.config import EvaluateConfig
 from emnist_lines.evaluation.figures import examples, prediction_figure, ranked
+from emnist_lines.evaluation.glyph_interval import glyph_interval
 from emnist_lines.evaluation.predict import evaluate
 from emnist_lines.evaluation.rates import difference, rates
 from emnist_lines.language import language_file
@@ -135,8 +136,10 @@ def test_the_beam_search_is_the_main_decoding_unless_its_width_is_0(
     assert metrics["greedy"]["cer"] == rates(predictions, "greedy_prediction", EVALUATE)["cer"]
     for text, name in (("known_text", True), ("new_text", False)):
         rows = predictions[dataset.known == name]
-        assert metrics[text] == rates(rows, "prediction", EVALUATE)
-        assert metrics["ctc"][text] == rates(rows, "ctc_prediction", EVALUATE)
+        for figures, column in ((metrics[text], "prediction"), (metrics["ctc"][text], "ctc_prediction")):
+            over_lines = rates(rows, column, EVALUATE)
+            over_lines["interval"]["cer"] = glyph_interval(rows, column, dataset.lines)
+            assert figures == over_lines
     more = metrics["greedy"]["more_than_main"]
     assert more["cer"] == pytest.approx(metrics["greedy"]["cer"] - metrics["cer"], abs=2e-5)
     assert more["interval"][0] <= more["cer"] <= more["interval"][1]

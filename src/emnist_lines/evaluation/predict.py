@@ -8,7 +8,6 @@ import numpy as np
 import pandas as pd
 import pytorch_lightning as pl
 import torch
-from numpy.typing import NDArray
 
 from emnist_lines.common.alphabet import PAD
 from emnist_lines.common.console import on_terminal
@@ -16,6 +15,7 @@ from emnist_lines.common.machine import MachineConfig
 from emnist_lines.evaluation.alignment import align_all
 from emnist_lines.evaluation.breakdowns import calibration_error
 from emnist_lines.evaluation.config import EvaluateConfig
+from emnist_lines.evaluation.glyph_interval import glyph_interval
 from emnist_lines.evaluation.rates import difference, edits, rates
 from emnist_lines.evaluation.written_lines import by_sort, sorts_of, writers_of
 from emnist_lines.language import language_file
@@ -48,8 +48,8 @@ def evaluate(
         machine: where.
 
     Returns:
-        The metrics of all lines and, if there are several kinds of them, of each; a row per line (see `predict`); the
-        lines.
+        The metrics of all lines and, if there are several kinds of them, of each (see `rates`, and `glyph_interval` for
+        the CER's interval of lines of glyphs); a row per line (see `predict`); the lines.
 
     Raises:
         FileError: a file is missing, damaged or of another format.
@@ -64,36 +64,45 @@ def evaluate(
     metrics: dict[str, Any] = {
         "source": dataset.source,
         "decoding": "beam" if config.beam_width else "greedy",
-        **_decodings(predictions, dataset.known, config),
+        **_decodings(predictions, dataset, config),
         "loss": loss,
     }
     kinds = predictions["kind"].unique()
     for kind in kinds if len(kinds) > 1 else ():
         rows = (predictions["kind"] == kind).to_numpy()
-        metrics[kind] = _decodings(predictions[rows], dataset.known[rows], config)
+        metrics[kind] = _decodings(predictions[rows], dataset, config)
         if kind == KINDS[WRITTEN]:
             metrics[kind]["by_sort"] = by_sort(predictions[rows])
     return metrics, predictions, dataset
 
 
-def _decodings(frame: pd.DataFrame, known: NDArray[np.bool_], config: EvaluateConfig) -> dict[str, Any]:
+def _decodings(frame: pd.DataFrame, dataset: LinesDataset, config: EvaluateConfig) -> dict[str, Any]:
     """Rates of the main decoding and of the others, and how much the main one's confidence is worth."""
-    figures = _figures(frame, "prediction", known, config)
+    figures = _figures(frame, "prediction", dataset, config)
     figures["calibration_error"] = round(calibration_error(align_all(frame)), 5)
     for name in OTHERS:
         column = f"{name}_prediction"
         if column in frame:
-            own = _figures(frame, column, known, config)
+            own = _figures(frame, column, dataset, config)
             figures[name] = {**own, "more_than_main": difference(frame, column, "prediction", config)}
     return figures
 
 
-def _figures(frame: pd.DataFrame, column: str, known: NDArray[np.bool_], config: EvaluateConfig) -> dict[str, Any]:
-    """Rates of all lines, and of those whose text is known from the train documents and the others."""
-    figures = rates(frame, column, config)
+def _figures(frame: pd.DataFrame, column: str, dataset: LinesDataset, config: EvaluateConfig) -> dict[str, Any]:
+    """Rates of some lines, and of those whose text is known from the train documents and the others."""
+    figures = _rates(frame, column, dataset, config)
+    known = dataset.known[frame.index]
     for name, rows in (("known_text", known), ("new_text", ~known)):
         if rows.any():
-            figures[name] = rates(frame[rows], column, config)
+            figures[name] = _rates(frame[rows], column, dataset, config)
+    return figures
+
+
+def _rates(frame: pd.DataFrame, column: str, dataset: LinesDataset, config: EvaluateConfig) -> dict[str, Any]:
+    """Rates of some lines. If all are composed of glyphs, the CER's interval is that of other lines of other glyphs."""
+    figures = rates(frame, column, config)
+    if (frame["kind"] != KINDS[WRITTEN]).all():
+        figures["interval"]["cer"] = glyph_interval(frame, column, dataset.lines)
     return figures
 
 

@@ -59,8 +59,8 @@ def rates(frame: pd.DataFrame, column: str, config: EvaluateConfig) -> dict[str,
         "exact_match": ((wrong == 0).astype(float), each),
     }
     figures = {name: round(float(_ratio(*values, axis=0)), 5) for name, values in data.items()}
-    interval = {name: _interval(*values, frame, config) for name, values in data.items()}
-    return {**figures, "interval": interval, "lines": len(frame), "characters": int(length.sum())}
+    intervals = {name: interval(*values, frame, config) for name, values in data.items()}
+    return {**figures, "interval": intervals, "lines": len(frame), "characters": int(length.sum())}
 
 
 def difference(frame: pd.DataFrame, column: str, other: str, config: EvaluateConfig) -> dict[str, Any]:
@@ -78,15 +78,22 @@ def difference(frame: pd.DataFrame, column: str, other: str, config: EvaluateCon
     """
     more = edits(frame[column], frame["text"]) - edits(frame[other], frame["text"])
     values = (more, frame["text"].str.len().to_numpy())
-    return {"cer": round(float(_ratio(*values, axis=0)), 5), "interval": _interval(*values, frame, config)}
+    return {"cer": round(float(_ratio(*values, axis=0)), 5), "interval": interval(*values, frame, config)}
 
 
 def _ratio(part: NDArray[Any], whole: NDArray[Any], axis: int) -> Any:
     return part.sum(axis) / whole.sum(axis)
 
 
-def _interval(part: NDArray[Any], whole: NDArray[Any], frame: pd.DataFrame, config: EvaluateConfig) -> list[float]:
-    """Of the ratio of sums, resampling lines or writers."""
+def interval(part: NDArray[Any], whole: NDArray[Any], frame: pd.DataFrame, config: EvaluateConfig) -> list[float]:
+    """The ends of the 95% percentile bootstrap interval of a ratio of sums, over lines or, if all have one, writers.
+
+    Args:
+        part: (N,) what is summed above, of each line.
+        whole: (N,) what is summed below.
+        frame: the lines, with the column writer as in `rates`.
+        config: of the bootstrap.
+    """
     writers = frame["writer"].to_numpy() if "writer" in frame else np.array([-1])
     if (writers >= 0).all():
         _, person = np.unique(writers, return_inverse=True)

@@ -30,7 +30,7 @@ from emnist_lines.reading.released import language_path, model_path
 
 Picture = str | Path | BinaryIO | Image.Image | NDArray[Any] | torch.Tensor
 Decode = Callable[[Encoded], list[Transcription]]
-BEAM_WIDTH, WEIGHTS = 8, ScoreWeights(decoder=0.7, ctc=0.3, language=0.4, capital=1.0)
+BEAM_WIDTH, WEIGHTS = 8, ScoreWeights(decoder=0.5, ctc=0.5, language=0.4, capital=1.0)
 """As the section `evaluate` of `params.yaml` has them."""
 BATCH = 32
 """Lines read at once."""
