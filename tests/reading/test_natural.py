@@ -48,3 +48,16 @@ def test_the_size_of_a_picture_makes_no_difference(written: Written) -> None:
         (line,) = preprocessing.lines(picture_file.load(on_paper(written, item, 45 * times, 4 * times, 20 * times)))
         widths.append(line.ways[0].image.shape[1])
     assert max(widths) < 1.1 * min(widths)
+
+
+@pytest.mark.parametrize("pen", [7, 8, 9])
+def test_strokes_of_natural_handwriting_stay_as_wide_as_they_were_written(written: Written, pen: int) -> None:
+    """The share of a line that is ink, which no stretching changes: wider strokes would fill what they go around."""
+    shares = []
+    for item in np.flatnonzero(np.char.str_len(written.texts) >= 4)[:12].tolist():
+        picture = np.asarray(on_paper(written, item, pen=pen))
+        (line,) = preprocessing.lines(picture)
+        paper, image = picture[30:-30, 30:-30], line.ways[0].image[2:-2, 4:-4]
+        shares.append((image > 127).mean() / (paper < 137).mean())
+    assert len(shares) >= 8
+    assert 0.8 < np.median(shares) < 1.2

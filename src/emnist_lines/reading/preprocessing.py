@@ -34,7 +34,10 @@ FAINTEST = 20
 WRITTEN = 0.4
 """Share of the darkest ink's level from which on a pixel is ink."""
 PEN, THIN = 2.4, 1.6
-"""Pixels that a stroke takes in EMNIST, about; one that would take less than the second is widened to the first."""
+"""Rows of a line that a stroke takes in EMNIST, about; one that would take less than the second is widened to the
+first."""
+NATURAL_PEN, NATURAL_THIN = 1.6, 1.2
+"""Likewise in natural handwriting, where wide strokes would fill what they go around."""
 SIDE, WIDEST_SIDE = 4, 14
 """Columns of paper beside the ink: as most glyphs have; as any glyph has. More than the second is cut to the first."""
 
@@ -96,11 +99,10 @@ def lines(brightness: NDArray[np.generic]) -> list[Line]:
 
 def _ways(ink: Ink, line: layout.Line) -> list[Way]:
     """The ways in which a line may be meant."""
-    strokes = _thickened(np.pad(_cropped(ink, line).clip(0), FINE // 8))
-    box = _box(strokes)
-    if box is None:
+    cropped = np.pad(_cropped(ink, line).clip(0), FINE // 8)
+    strokes, natural = _thickened(cropped, THIN, PEN), _thickened(cropped, NATURAL_THIN, NATURAL_PEN)
+    if strokes is None or natural is None:
         return []
-    strokes = strokes[box]
     whole = None
     frame = SIZE / ink.paper.shape[0]
     if line.alone and FRAME_INK[0] <= (line.box[0].stop - line.box[0].start) * frame <= FRAME_INK[1]:
@@ -109,7 +111,7 @@ def _ways(ink: Ink, line: layout.Line) -> list[Way]:
             belongs = np.zeros(line.shape, dtype=np.float32)
             belongs[layout.around(line.box, line.margin, line.shape)] = line.mask
             whole = whole * resized(belongs, whole.shape[::-1])
-    found = [Way(_drawn(strokes, _natural_stretch(strokes)), NATURAL_LETTER)]
+    found = [Way(_drawn(natural, _natural_stretch(natural)), NATURAL_LETTER)]
     stretch = _stretch(strokes)
     if whole is not None:
         size = (max(1, round(whole.shape[1] * frame * ink.scale * stretch)), SIZE)
@@ -225,19 +227,25 @@ def _smooth(ink: NDArray[np.float32]) -> NDArray[np.float32]:
     return smooth
 
 
-def _thickened(ink: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Thin strokes as wide as EMNIST's would be at this size."""
+def _thickened(ink: NDArray[np.float32], thin: float, wanted: float) -> NDArray[np.float32] | None:
+    """The rows and columns that hold all writing, thin strokes widened; None where there is none.
+
+    Args:
+        ink: above the paper.
+        thin: rows of a line below which a stroke is thin.
+        wanted: rows that it takes then.
+    """
     box = _box(ink)
     if box is None:
-        return ink
+        return None
     written = ink > WRITTEN * ink.max()
     edges = np.count_nonzero(written[1:] != written[:-1]) + np.count_nonzero(written[:, 1:] != written[:, :-1])
     pen = 2 * np.count_nonzero(written) / max(int(edges), 1)  # of a long bar: its area over half of its outline
     size = len(ink[box]) / INK_ROWS
-    if pen >= THIN * size:
-        return ink
-    reach = max(1, round((PEN * size - pen) / 2))
-    return np.asarray(Image.fromarray(ink).filter(ImageFilter.MaxFilter(2 * reach + 1)))
+    if pen < thin * size:
+        reach = max(1, round((wanted * size - pen) / 2))
+        ink = np.asarray(Image.fromarray(ink).filter(ImageFilter.MaxFilter(2 * reach + 1)))
+    return ink[_box(ink) or box]
 
 
 def _framed(ink: NDArray[np.float32], top: int) -> Image28:
