@@ -76,6 +76,18 @@ LAB: dict[str, Any] = {
 }
 
 
+BUDGET: dict[str, Any] = {
+    "synthesize.num_train": EPOCHS * EPOCH_LINES,
+    "synthesize.num_test": 1,
+    "train.start_from": None,
+    "train.max_epochs": EPOCHS,
+    "train.lines_per_epoch": EPOCH_LINES,
+    "train.warmup_fraction": 0.1,
+    "train.validate_every": EPOCHS,
+}
+"""What all trainings share: from random weights, each line seen once."""
+
+
 @dataclass(frozen=True)
 class Row:
     """A model, and the lines that it is read on.
@@ -91,18 +103,6 @@ class Row:
     changes: dict[str, Any] = field(default_factory=dict)
     own_lines: bool = False
     model: Path | None = None
-
-    def budget(self) -> dict[str, Any]:
-        """What the budget sets: from random weights, each line seen once."""
-        return {
-            "synthesize.num_train": EPOCHS * EPOCH_LINES,
-            "synthesize.num_test": 1,
-            "train.start_from": None,
-            "train.max_epochs": EPOCHS,
-            "train.lines_per_epoch": EPOCH_LINES,
-            "train.warmup_fraction": 0.1,
-            "train.validate_every": EPOCHS,
-        }
 
 
 def mix(lab: float, natural: float, written: float) -> dict[str, Any]:
@@ -140,7 +140,7 @@ def values_of(row: Row) -> Params:
     """The row's parameters: the repository's own, the budget, the row's changes."""
     params = load_all()
     sections: dict[str, dict[str, Any]] = {}
-    for key, value in {**row.budget(), **row.changes}.items():
+    for key, value in {**BUDGET, **row.changes}.items():
         section, name = key.split(".")
         sections.setdefault(section, {})[name] = value
     return params.replace(**{name: getattr(params, name).replace(**changes) for name, changes in sections.items()})
@@ -182,7 +182,6 @@ def keep(name: str, found: pd.DataFrame, out: Path) -> None:
         UserError: the file's rows are of other lines.
     """
     path = file_of(name, out)
-    path.parent.mkdir(parents=True, exist_ok=True)
     table = pd.read_csv(path, keep_default_na=False) if path.is_file() else found[ABOUT]
     if not table[ABOUT].reset_index(drop=True).equals(found[ABOUT].reset_index(drop=True)):
         raise UserError(f"{path} holds the edits of other val lines; delete it to measure all rows anew")

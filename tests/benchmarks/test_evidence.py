@@ -41,7 +41,7 @@ def test_ours_is_the_default_recipe_but_for_its_length_and_start(defaults: Param
     ours = evidence.values_of(evidence.ROWS["ours"])
     of = {
         key.split(".")[1]: getattr(defaults.train, key.split(".")[1])
-        for key in evidence.ROWS["ours"].budget()
+        for key in evidence.BUDGET
         if key.startswith("train.")
     }
     assert ours.train.replace(**of) == defaults.train

@@ -100,9 +100,14 @@ def lines(brightness: NDArray[np.generic]) -> list[Line]:
 def _ways(ink: Ink, line: layout.Line) -> list[Way]:
     """The ways in which a line may be meant."""
     cropped = np.pad(_cropped(ink, line).clip(0), FINE // 8)
-    strokes, natural = _thickened(cropped, THIN, PEN), _thickened(cropped, NATURAL_THIN, NATURAL_PEN)
-    if strokes is None or natural is None:
+    box = _box(cropped)
+    if box is None:
         return []
+    pen = _pen(cropped)
+    strokes, natural = (
+        _thickened(cropped, box, pen, THIN, PEN),
+        _thickened(cropped, box, pen, NATURAL_THIN, NATURAL_PEN),
+    )
     whole = None
     frame = SIZE / ink.paper.shape[0]
     if line.alone and FRAME_INK[0] <= (line.box[0].stop - line.box[0].start) * frame <= FRAME_INK[1]:
@@ -227,25 +232,31 @@ def _smooth(ink: NDArray[np.float32]) -> NDArray[np.float32]:
     return smooth
 
 
-def _thickened(ink: NDArray[np.float32], thin: float, wanted: float) -> NDArray[np.float32] | None:
-    """The rows and columns that hold all writing, thin strokes widened; None where there is none.
+def _pen(ink: NDArray[np.float32]) -> float:
+    """Pixels that a stroke takes: of a long bar, its area over half of its outline."""
+    written = ink > WRITTEN * ink.max()
+    edges = np.count_nonzero(written[1:] != written[:-1]) + np.count_nonzero(written[:, 1:] != written[:, :-1])
+    return 2 * np.count_nonzero(written) / max(int(edges), 1)
+
+
+def _thickened(
+    ink: NDArray[np.float32], box: tuple[slice, slice], pen: float, thin: float, wanted: float
+) -> NDArray[np.float32]:
+    """The rows and columns that hold all writing, thin strokes widened.
 
     Args:
         ink: above the paper.
+        box: of its writing.
+        pen: pixels that a stroke takes.
         thin: rows of a line below which a stroke is thin.
         wanted: rows that it takes then.
     """
-    box = _box(ink)
-    if box is None:
-        return None
-    written = ink > WRITTEN * ink.max()
-    edges = np.count_nonzero(written[1:] != written[:-1]) + np.count_nonzero(written[:, 1:] != written[:, :-1])
-    pen = 2 * np.count_nonzero(written) / max(int(edges), 1)  # of a long bar: its area over half of its outline
-    size = len(ink[box]) / INK_ROWS
-    if pen < thin * size:
-        reach = max(1, round((wanted * size - pen) / 2))
-        ink = np.asarray(Image.fromarray(ink).filter(ImageFilter.MaxFilter(2 * reach + 1)))
-    return ink[_box(ink) or box]
+    size = (box[0].stop - box[0].start) / INK_ROWS
+    if pen >= thin * size:
+        return ink[box]
+    reach = max(1, round((wanted * size - pen) / 2))
+    widened = np.asarray(Image.fromarray(ink).filter(ImageFilter.MaxFilter(2 * reach + 1)))
+    return widened[_box(widened) or box]
 
 
 def _framed(ink: NDArray[np.float32], top: int) -> Image28:
