@@ -126,7 +126,7 @@ def decode(side: str, data: str, how: str = "greedy") -> dict[str, Any]:
     """Predict the train lines of a folder, encoder included: greedily or (ours) by ctc or beam."""
     recognizer, card = model_file.load(MODEL)
     dataset = LinesDataset(Path(data), "train", card.architecture.crop_step())
-    values, language = PARAMS.evaluate, language_file.load(LANGUAGE)
+    values, language = PARAMS.evaluate, language_file.load(LANGUAGE, PARAMS.evaluate.uniform_share)
     prepare(recognizer.network, side)
     predictions = [""] * len(dataset)
 

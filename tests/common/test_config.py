@@ -122,6 +122,7 @@ def test_the_repository_s_own_values() -> None:
         ("evaluate.bootstrap_samples", 0),
         ("evaluate.bootstrap_seed", 2**32),
         ("evaluate.beam_width", 65),
+        ("evaluate.uniform_share", 1),
         ("machine.workers", -1),
         ("machine.devices", None),
         ("machine.threads", 0),

@@ -29,6 +29,7 @@ EVALUATE = EvaluateConfig(
     decoder_weight=0.7,
     ctc_weight=0.3,
     language_weight=0.4,
+    uniform_share=0.05,
     capital_bonus=0.0,
 )
 
@@ -158,7 +159,7 @@ def test_language_counts_as_much_as_its_weight(model: Path, language: Path, line
         config = EVALUATE.replace(language_weight=weight)
         _, predictions, _ = evaluate(model, language, lines, "test", config, small.machine)
         found[weight] = predictions["prediction"].tolist()
-    scorer = language_file.load(language)
+    scorer = language_file.load(language, EVALUATE.uniform_share)
 
     def likelihood(texts: list[str]) -> float:
         total = 0.0

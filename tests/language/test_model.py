@@ -52,6 +52,14 @@ def test_probabilities_sum_to_one(history: str) -> None:
     assert probabilities(history).sum().item() == pytest.approx(1, abs=1e-5)
 
 
+@pytest.mark.parametrize("history", ["", "the", "zebra", "QQQ"])
+def test_a_share_may_be_alike_for_all_tokens(history: str) -> None:
+    tolerant = LanguageModel.of(build(DOCUMENTS, CONFIG), uniform_share=0.1)
+    wanted = 0.1 / len(SYMBOLS) + 0.9 * probabilities(history)
+    torch.testing.assert_close(probabilities(history, tolerant), wanted, rtol=1e-5, atol=0)
+    assert tolerant.to("cpu").uniform_share == 0.1
+
+
 @settings(deadline=None, max_examples=30)
 @given(history=histories)
 def test_nothing_is_impossible(history: str) -> None:

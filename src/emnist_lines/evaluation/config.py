@@ -21,7 +21,7 @@ class EvaluateConfig(Section):
     decoder_weight: Weight = Field(description="what the decoder counts in the score of a hypothesis")
     ctc_weight: Weight = Field(description="what the CTC head counts; without one, decoding is greedy")
     language_weight: Weight = Field(description="what the language model counts; 0: none is needed")
-
+    uniform_share: float = Field(ge=0, lt=1, description="of the language model's probabilities, alike for all tokens")
     capital_bonus: Weight = Field(description="what each capital adds to the score of a hypothesis")
 
     def weights(self) -> ScoreWeights:

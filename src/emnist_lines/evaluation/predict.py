@@ -58,7 +58,7 @@ def evaluate(
     if recognizer.ctc_head is None:
         config = config.replace(beam_width=0)
     wanted = language if config.beam_width and config.language_weight else None
-    words = language_file.load(wanted) if wanted else None
+    words = language_file.load(wanted, config.uniform_share) if wanted else None
     dataset = LinesDataset(data, split, card.architecture.crop_step())
     predictions, loss = predict(recognizer, words, dataset, config, machine)
     metrics: dict[str, Any] = {
@@ -100,10 +100,8 @@ def _figures(frame: pd.DataFrame, column: str, dataset: LinesDataset, config: Ev
 
 def _rates(frame: pd.DataFrame, column: str, dataset: LinesDataset, config: EvaluateConfig) -> dict[str, Any]:
     """Rates of some lines. If all are composed of glyphs, the CER's interval is that of other lines of other glyphs."""
-    figures = rates(frame, column, config)
-    if (frame["kind"] != KINDS[WRITTEN]).all():
-        figures["interval"]["cer"] = glyph_interval(frame, column, dataset.lines)
-    return figures
+    composed = (frame["kind"] != KINDS[WRITTEN]).all()
+    return rates(frame, column, config, glyph_interval(frame, column, dataset.lines) if composed else None)
 
 
 def predict(

@@ -25,7 +25,9 @@ def edits(predictions: pd.Series, texts: pd.Series) -> NDArray[np.int64]:
     return np.array([Levenshtein.distance(p, t) for p, t in pairs], dtype=np.int64)
 
 
-def rates(frame: pd.DataFrame, column: str, config: EvaluateConfig) -> dict[str, Any]:
+def rates(
+    frame: pd.DataFrame, column: str, config: EvaluateConfig, cer_interval: list[float] | None = None
+) -> dict[str, Any]:
     """Error rates of one column of predictions.
 
     Args:
@@ -33,6 +35,7 @@ def rates(frame: pd.DataFrame, column: str, config: EvaluateConfig) -> dict[str,
             lines of nobody in particular. Without this column, all are.
         column: the predictions.
         config: of the bootstrap.
+        cer_interval: the interval of the CER, if it is known otherwise.
 
     Returns:
         cer: edits over reference characters.
@@ -59,7 +62,8 @@ def rates(frame: pd.DataFrame, column: str, config: EvaluateConfig) -> dict[str,
         "exact_match": ((wrong == 0).astype(float), each),
     }
     figures = {name: round(float(_ratio(*values, axis=0)), 5) for name, values in data.items()}
-    intervals = {name: interval(*values, frame, config) for name, values in data.items()}
+    known = {} if cer_interval is None else {"cer": cer_interval}
+    intervals = {name: known.get(name) or interval(*values, frame, config) for name, values in data.items()}
     return {**figures, "interval": intervals, "lines": len(frame), "characters": int(length.sum())}
 
 

@@ -25,8 +25,12 @@ def save(path: Path, packed: Packed) -> None:
         save_file({name: getattr(packed, name) for name in KINDS}, part, {"about": about})
 
 
-def load(path: Path) -> LanguageModel:
+def load(path: Path, uniform_share: float = 0.0) -> LanguageModel:
     """A saved language model, on the CPU.
+
+    Args:
+        path: the file.
+        uniform_share: see `LanguageModel`.
 
     Raises:
         FileError: the file is missing, damaged, or of another format or alphabet.
@@ -45,4 +49,4 @@ def load(path: Path) -> LanguageModel:
         arrays = {name: file.get_tensor(name) for name in KINDS}
         if any(arrays[name].dtype != kind for name, kind in KINDS.items()):
             raise ValueError("its arrays are of other types")
-        return LanguageModel.of(Packed(**arrays))
+        return LanguageModel.of(Packed(**arrays), uniform_share)

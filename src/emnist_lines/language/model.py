@@ -1,6 +1,8 @@
 """How likely each next character of a line is, for many beginnings of lines at once."""
 
+import math
 from dataclasses import dataclass, fields, replace
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -18,10 +20,14 @@ class LanguageModel:
     the alphabet it sums to 1. What was never counted (punctuation, special tokens) has the little that all contexts
     leave. The end of a line is no character: as a line may end behind any word, it has the probability of a space.
 
+    People also write names, numbers and other languages. So that no text is held against them for long, a share of each
+    probability is the same for all tokens: uniform_share / 83 + (1 - uniform_share) · P(c | h).
+
     Attributes:
         followers, first, shorter, context, log_probs, escapes: as in `Tree`.
         bits: (83,) int64, each token's bit in `followers`; 0: it was never counted.
         depth: characters of the longest n-gram.
+        uniform_share: from 0 on, and less than 1.
     """
 
     followers: Tensor
@@ -32,9 +38,10 @@ class LanguageModel:
     escapes: Tensor
     bits: Tensor
     depth: int
+    uniform_share: float = 0.0
 
     @classmethod
-    def of(cls, packed: Packed) -> "LanguageModel":
+    def of(cls, packed: Packed, uniform_share: float = 0.0) -> "LanguageModel":
         """The model of a tree of n-grams.
 
         Raises:
@@ -51,12 +58,14 @@ class LanguageModel:
             torch.from_numpy(tree.escapes),
             bits,
             tree.depth,
+            uniform_share,
         )
 
     def to(self, device: torch.device | str) -> "LanguageModel":
         """The same model on another device."""
-        tensors = {f.name: getattr(self, f.name) for f in fields(self) if f.name != "depth"}
-        return replace(self, **{name: tensor.to(device) for name, tensor in tensors.items()})
+        values = {field.name: getattr(self, field.name) for field in fields(self)}
+        moved: dict[str, Any] = {name: x.to(device) for name, x in values.items() if isinstance(x, Tensor)}
+        return replace(self, **moved)
 
     def start(self, rows: int) -> Tensor:
         """(rows, 1) long, the state at the beginning of a line, where a word begins."""
@@ -85,7 +94,11 @@ class LanguageModel:
         rank = _count_bits(followers.gather(1, longest) & (bits - 1))
         node = torch.where(known, self.first[contexts.gather(1, longest)] + rank, 0)
         passed = torch.where(known, (escaped - escapes).gather(1, longest), escaped[:, -1:])
-        return passed + self.log_probs[node], self.context[node].long()[:, :, None]
+        log_probs = passed + self.log_probs[node]
+        if self.uniform_share > 0:
+            uniform = torch.full_like(log_probs, math.log(self.uniform_share / len(SYMBOLS)))
+            log_probs = torch.logaddexp(log_probs + math.log1p(-self.uniform_share), uniform)
+        return log_probs, self.context[node].long()[:, :, None]
 
     def ended(self, states: Tensor) -> Tensor:
         """(R,) float32, natural log of the probability that the line may end here; states: (R, 1) long."""

@@ -30,7 +30,8 @@ from emnist_lines.reading.released import language_path, model_path
 
 Picture = str | Path | BinaryIO | Image.Image | NDArray[Any] | torch.Tensor
 Decode = Callable[[Encoded], list[Transcription]]
-BEAM_WIDTH, WEIGHTS = 8, ScoreWeights(decoder=0.5, ctc=0.5, language=0.4, capital=1.0)
+BEAM_WIDTH, WEIGHTS = 8, ScoreWeights(decoder=0.6, ctc=0.4, language=0.5, capital=1.0)
+UNIFORM_SHARE = 0.05
 """As the section `evaluate` of `params.yaml` has them."""
 BATCH = 32
 """Lines read at once."""
@@ -72,7 +73,7 @@ class Reader:
             )
         self.language: LanguageScorer | None = None
         if language is not False and self.recognizer.ctc_head is not None:  # as in `evaluation.predict.evaluate`
-            general = language_file.load(language_path(None if language is True else language))
+            general = language_file.load(language_path(None if language is True else language), UNIFORM_SHARE)
             self.language = general if words is None else WithWords.of(general, read_words(Path(words)))
         self.most_characters = max(1, self.card.max_length - 2)
 
