@@ -62,13 +62,6 @@ def test_the_floor_is_what_the_best_choice_of_the_rest_leaves() -> None:
         assert evidence.least_edits(np.array([length]))[0] == best
 
 
-def test_the_lab_s_rows_differ_in_their_tokens_alone() -> None:
-    one, other = (evidence.values_of(evidence.ROWS[name]) for name in ("lab", "lab_with_tokens"))
-    assert not one.synthesize.with_start_end_tokens
-    assert one.replace(synthesize=one.synthesize.replace(with_start_end_tokens=True)) == other
-    assert (other.train.optimizer, other.train.batch_size, other.train.ctc_weight) == ("adam", 128, 0)
-
-
 def test_rows_are_measured_kept_and_told(
     small: Params, lines: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -118,7 +111,7 @@ def test_the_committed_table_is_that_of_the_committed_edits(defaults: Params) ->
 
 def test_an_unknown_row_and_missing_data_are_one_sentence(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("sys.argv", ["evidence", "uors"])
-    with pytest.raises(UserError, match="there is no row uors; the rows are ours, seed, split, lab_alone"):
+    with pytest.raises(UserError, match="there is no row uors; the rows are ours, split, no_natural"):
         evidence.main()
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr("sys.argv", ["evidence"])
