@@ -12,7 +12,7 @@ from emnist_lines.synthesis.documents import Document, read_documents
 DATA, LANGUAGE = Path("data"), Path("models/language.safetensors")
 MODEL, START = Path("models/line_cnn_transformer.safetensors"), Path("released/start.safetensors")
 GLYPHS, CORPUS, TEST = DATA / "glyphs.h5", DATA / "brown.zip", path_of(DATA, "test")
-WRITTEN, VAL = DATA / "written.h5", path_of(DATA, "val")
+WRITTEN, TRAIN, VAL = DATA / "written.h5", path_of(DATA, "train"), path_of(DATA, "val")
 LAB_ALONE = Mix(lab=1.0, natural=0.0, written=0.0)
 """Lines as the lab composes them, no others."""
 UNVARIED = VariationConfig(shift=0, stretch=0, bend=0, pen=0)

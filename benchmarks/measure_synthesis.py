@@ -1,16 +1,18 @@
 """One measurement of synthesis. Run by `benchmarks.run` as `benchmarks.measure` is."""
 
 import json
+import os
 import sys
 import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 from torch import Tensor
 
 from benchmarks import plain_synthesis
-from benchmarks.material import LAB_ALONE, material, with_sources
+from benchmarks.material import DATA, GLYPHS, LAB_ALONE, TRAIN, WRITTEN, material, with_sources
 from benchmarks.meter import measured, peak_mb
 from benchmarks.parameters import load_all
 from emnist_lines.lines.bucket_sampler import MicroBatch
@@ -20,34 +22,62 @@ from emnist_lines.synthesis import synthesize as synthesis
 from emnist_lines.synthesis.config import BLOCK
 
 PARAMS = load_all()
+WARM_UP = 64
+"""Lines that each side makes before it is measured."""
 
 
-def images(side: str, count: int) -> dict[str, float]:
+def images(side: str, count: int, varied: bool) -> dict[str, float]:
     """Make the images of train lines, of full width; glyphs and text lie ready.
 
     Args:
-        side: torch or numpy (see `plain_synthesis`), ours, or varied: ours, glyphs varied as training does.
+        side: torch or numpy (see `plain_synthesis`), or ours.
         count: how many.
+        varied: whether glyphs vary as training varies them.
     """
+    variation = PARAMS.train.variation if varied else None
     glyphs, documents = material()
     composer, seed = synthesis.composers(glyphs, documents, PARAMS.synthesize)["train"], PARAMS.synthesize.seed
     if side in plain_synthesis.KINDS:
-        ready = plain_synthesis.Material.of(composer, glyphs.images, side)
+        ready = plain_synthesis.Material.of(composer, glyphs.images, side, variation)
+        _drain(plain_synthesis.blocks(ready, WARM_UP, seed))
         with measured(count) as found:
-            for _ in plain_synthesis.blocks(ready, count, seed):
-                pass
+            _drain(plain_synthesis.blocks(ready, count, seed))
         return found
     with tempfile.TemporaryDirectory(prefix="bench-") as folder:
         data = with_sources(Path(folder))
+        written = path_of(data, "train")
+        write_lines(synthesis.compose(composer, WARM_UP, "train", seed), glyphs.source, written)
+        _drain(rendered(LinesDataset(data, "train", variation=variation)))
         with measured(count) as recipes:
-            write_lines(synthesis.compose(composer, count, "train", seed), glyphs.source, path_of(data, "train"))
-            read_lines(path_of(data, "train"))
+            write_lines(synthesis.compose(composer, count, "train", seed), glyphs.source, written)
+            read_lines(written)
         # Not counted: this reads the recipes once more, and the glyphs, which the plain sides have ready.
-        lines = LinesDataset(data, "train", variation=PARAMS.train.variation if side == "varied" else None)
+        lines = LinesDataset(data, "train", variation=variation)
         with measured(count) as rendering:
-            for _ in rendered(lines):
-                pass
+            _drain(rendered(lines))
     return {"seconds_per_line": recipes["seconds_per_line"] + rendering["seconds_per_line"]}
+
+
+def _drain(blocks: Iterator[Any]) -> None:
+    for _ in blocks:
+        pass
+
+
+def opening(cached: bool) -> dict[str, float]:
+    """Open the default train lines, their glyphs and strokes, from memory or from the disk: seconds.
+
+    Args:
+        cached: whether the operating system holds the files in its page cache, or has been told to drop them.
+    """
+    for path in (GLYPHS, WRITTEN, TRAIN):
+        with path.open("rb") as file:
+            file.read()
+            if not cached:
+                os.fsync(file.fileno())  # pages that are not yet on the disk would stay
+                os.posix_fadvise(file.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
+    since = time.perf_counter()
+    LinesDataset(DATA, "train")
+    return {"seconds": time.perf_counter() - since}
 
 
 def rendered(lines: LinesDataset) -> Iterator[Tensor]:

@@ -18,7 +18,7 @@ from typing import Any
 
 import torch
 
-from benchmarks.material import CORPUS, GLYPHS, LANGUAGE, MODEL, require
+from benchmarks.material import CORPUS, GLYPHS, LANGUAGE, MODEL, TRAIN, WRITTEN, require
 from benchmarks.tables import markdown, write
 from emnist_lines.common.errors import UserError, run
 
@@ -30,7 +30,9 @@ TOKENS, LINES, ONCE = (16, 32, 64), (1_000, 10_000, 100_000), 1_000_000
 BAR = 0.05
 """The most that rendering a batch of training may take, as a share of the step that follows."""
 SIDES = ("plain", "ours")
-SYNTHESES = ("torch", "numpy", "ours", "varied")
+SYNTHESES = ("torch", "numpy", "ours")
+VARIATIONS = {"": True, "_unvaried": False}
+"""What is added to the name of a row, and whether its glyphs vary."""
 GROWTH = {"training, by tokens": "train_by_tokens", "greedy reading, by tokens": "decode_by_tokens"}
 """What grows with the length: titles in the table, and names in the results."""
 DECODINGS = ("ctc", "beam")
@@ -39,12 +41,17 @@ TITLES = {
     "train_auto": ("… ours in the default precision", 1e3, "ms per line"),
     "train_peak_memory": ("… growth of peak memory, both in 32 bits", 1, "MB"),
     "decode": ("greedy reading of {decode:,} lines, encoder included", 1e3, "ms per line"),
-    "synthesis": ("images of {synthesis:,} lines; plain: from torch tensors", 1e3, "ms per line"),
+    "synthesis": ("images of {synthesis:,} lines, glyphs varied; plain: from torch tensors", 1e3, "ms per line"),
     "synthesis_numpy": ("… plain: from NumPy arrays", 1e3, "ms per line"),
-    "synthesis_varied": ("… plain: from torch tensors; ours varied, which is more work", 1e3, "ms per line"),
+    "synthesis_unvaried": (
+        "… without variation, as the lab composes them; plain: from torch tensors",
+        1e3,
+        "ms per line",
+    ),
+    "synthesis_unvaried_numpy": ("… plain: from NumPy arrays", 1e3, "ms per line"),
 }
 """Rows of the table: what is measured, the factor to the unit, the unit."""
-PARTS = ("synthesis", "rendering", "decode", "length", "train")
+PARTS = ("synthesis", "opening", "rendering", "decode", "length", "train")
 Found = dict[str, list[dict[str, Any]]]
 
 
@@ -112,21 +119,34 @@ class Bench:
     def synthesis(self) -> dict[str, Any]:
         """Images of lines by each side; and recipes alone, of more and more lines."""
         composed, once, *counts = (self._count(count) for count in (COMPOSED, ONCE, *LINES))
-        sides: Found = {side: [] for side in SYNTHESES}
+        sides: Found = {f"{side}{kind}": [] for side in SYNTHESES for kind in VARIATIONS}
         growth: Found = {str(count): [] for count in counts}
         for _ in range(self.repetitions):
-            for side, found in sides.items():
-                found.append(measure("images", "measure_synthesis", side=side, count=composed))
+            for side in SYNTHESES:
+                for kind, varied in VARIATIONS.items():
+                    found = measure("images", "measure_synthesis", side=side, count=composed, varied=varied)
+                    sides[side + kind].append(found)
             for count in counts:
                 growth[str(count)].append(self._recipes(count))
         growth[str(once)] = [self._recipes(once)]
-        pairs = {"synthesis": ("torch", "ours"), "synthesis_numpy": ("numpy", "ours")}
-        pairs["synthesis_varied"] = ("torch", "varied")
-        rows = {name: row({"plain": sides[plain], "ours": sides[ours]}) for name, (plain, ours) in pairs.items()}
+        rows = {}
+        for kind in VARIATIONS:
+            for plain, name in (("torch", ""), ("numpy", "_numpy")):
+                both_sides = {"plain": sides[plain + kind], "ours": sides["ours" + kind]}
+                rows[f"synthesis{kind}{name}"] = row(both_sides)
         recipes = {
             count: {key: spread([one[key] for one in found]) for key in found[0]} for count, found in growth.items()
         }
         return {"lines": {"synthesis": composed}, "rows": rows, "recipes": recipes}
+
+    def opening(self) -> dict[str, Any]:
+        """What a training or a reading of lines waits for its files: from the page cache, and from the disk."""
+        found: dict[str, list[float]] = {"cold": [], "warm": []}
+        for _ in range(self.repetitions):
+            for name, seconds in found.items():
+                cached = name == "warm"
+                seconds.append(measure("opening", "measure_synthesis", cached=cached)["seconds"])
+        return {"opening": {name: spread(seconds) for name, seconds in found.items()}}
 
     def rendering(self) -> dict[str, Any]:
         """What a step of training waits for its batch; and what one thread renders with nothing beside it."""
@@ -265,6 +285,9 @@ def table(results: dict[str, Any]) -> str:
         f"Rendering a batch of training, glyphs varied, takes {_cell(painted['share'], 100)} % of the step that "
         f"follows ({BAR:.0%} is the most it may take). One core renders {_cell(painted['lines_per_second_and_core'])} "
         f"lines a second for training, {_cell(painted['lines_per_second_and_core_unvaried'])} without variation.",
+        f"To open the default train lines with their glyphs and strokes takes {_cell(results['opening']['warm'])} s if "
+        f"their files are in the page cache, {_cell(results['opening']['cold'])} s if they come from the disk. All "
+        "other figures are with a warm cache.",
         f"Lines that both sides read differently: {results['lines_predicted_differently']}. Against greedy decoding, "
         f"the CTC head alone takes {_cell(times['ctc'])} of the time, the beam search with language "
         f"{_cell(times['beam'])}.",
@@ -290,7 +313,7 @@ def main() -> None:
     unknown = [part for part in options.parts if part not in PARTS]
     if unknown:
         raise UserError(f"there is no part {unknown[0]}; the parts are {', '.join(PARTS)}")
-    require(GLYPHS, CORPUS, LANGUAGE, MODEL)
+    require(GLYPHS, CORPUS, WRITTEN, TRAIN, LANGUAGE, MODEL)
     kept = options.out / "results.json"
     if options.parts and not kept.is_file():
         raise UserError(f"{kept} has no results of the other parts yet; measure all first")

@@ -77,11 +77,20 @@ def test_greedy_decoding_with_the_released_model(released: Path, drawn_lines: Pa
     check_greedy(recognizer, LinesDataset(drawn_lines, "test", step=64), 64)
 
 
-@pytest.mark.parametrize("fresh", [True, False])
-@pytest.mark.parametrize("with_tokens", [True, False])
+@pytest.mark.parametrize(
+    ("fresh", "with_tokens", "varied"), [(True, True, True), (True, False, False), (False, True, True)]
+)
 def test_the_images_of_a_synthesis(
-    glyphs: Glyphs, documents: list[Document], small: Params, tmp_path: Path, fresh: bool, with_tokens: bool
+    glyphs: Glyphs,
+    documents: list[Document],
+    small: Params,
+    defaults: Params,
+    tmp_path: Path,
+    fresh: bool,
+    with_tokens: bool,
+    varied: bool,
 ) -> None:
+    variation = defaults.train.variation if varied else None
     config = small.synthesize.replace(
         fresh_glyph_per_character=fresh,
         with_start_end_tokens=with_tokens,
@@ -89,11 +98,11 @@ def test_the_images_of_a_synthesis(
         max_overlap=0.9,
         num_train=BLOCK + 70,
     )
-    dataset = LinesDataset(made(glyphs, documents, config, tmp_path), "train")
+    dataset = LinesDataset(made(glyphs, documents, config, tmp_path), "train", variation=variation)
     ours = torch.cat(list(measure_synthesis.rendered(dataset)))
     composer = synthesis.composers(glyphs, documents, config)["train"]
     for kind in plain_synthesis.KINDS:
-        material = plain_synthesis.Material.of(composer, glyphs.images, kind)
+        material = plain_synthesis.Material.of(composer, glyphs.images, kind, variation)
         images, tokens = zip(*plain_synthesis.blocks(material, config.num_train, config.seed), strict=True)
         assert np.array_equal(np.concatenate(images), ours), kind
         assert np.array_equal(np.concatenate(tokens), dataset.tokens), kind
