@@ -132,8 +132,7 @@ class Bench:
         rows = {}
         for kind in VARIATIONS:
             for plain, name in (("torch", ""), ("numpy", "_numpy")):
-                both_sides = {"plain": sides[plain + kind], "ours": sides["ours" + kind]}
-                rows[f"synthesis{kind}{name}"] = row(both_sides)
+                rows[f"synthesis{kind}{name}"] = row({"plain": sides[plain + kind], "ours": sides["ours" + kind]})
         recipes = {
             count: {key: spread([one[key] for one in found]) for key in found[0]} for count, found in growth.items()
         }
