@@ -1,5 +1,6 @@
 """The command line says what happened, or what went wrong, in words."""
 
+import errno
 import io
 import json
 import os
@@ -7,6 +8,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -136,18 +138,39 @@ def test_reading_standard_input(
     monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO((folder / "0.png").read_bytes())))
     cli.main(["read", "-"])
     assert capsys.readouterr().out.startswith(f"-\t{wanted[0]}\t")
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(b"no picture")))
+    with pytest.raises(SystemExit):
+        cli.main(["read", str(folder / "0.png"), "-"])
+    out, err = capsys.readouterr()
+    assert out.startswith(f"{folder / '0.png'}\t{wanted[0]}\t")
+    assert err.startswith("error: standard input is no picture;")
 
 
 def test_what_cannot_be_read_is_told_and_the_rest_is_read(
-    folder: Path, wanted: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    folder: Path,
+    wanted: list[str],
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     (tmp_path / "empty").mkdir()
+    (tmp_path / "locked").mkdir()
+    listed = Path.iterdir
+
+    def iterdir(self: Path) -> Iterator[Path]:  # whatever the rights of who runs the test
+        if self.name == "locked":
+            raise PermissionError(errno.EACCES, "Permission denied")
+        return listed(self)
+
+    monkeypatch.setattr(Path, "iterdir", iterdir)
     (tmp_path / "broken.png").write_bytes((folder / "0.png").read_bytes()[:60])
     arguments = [
         tmp_path / "none.png",
         folder / "notes.txt",
         tmp_path / "broken.png",
         tmp_path / "empty",
+        tmp_path / "locked",
+        tmp_path / ("long" * 100),
         folder / "0.png",
     ]
     with pytest.raises(SystemExit) as raised:
@@ -157,15 +180,39 @@ def test_what_cannot_be_read_is_told_and_the_rest_is_read(
     assert out.startswith(f"{folder / '0.png'}\t{wanted[0]}\t")
     assert out.count("\n") == 1
     told = err.splitlines()
-    assert len(told) == 4
+    assert len(told) == 6
     assert all(line.startswith("error: ") for line in told)
     for path, words in (
         ("none", "does not exist"),
         ("notes", "is no picture"),
         ("broken", "cannot be"),
         ("empty", "holds no"),
+        ("locked", "cannot be listed (Permission denied)"),
+        ("longlong", "(File name too long)"),
     ):
         assert any(path in line and words in line for line in told)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "told"),
+    [
+        (["demo", "--port", "70000"], 2, "must be a whole number from 1 to 65535, not '70000'"),
+        (["demo", "--port", "0"], 2, "must be a whole number from 1 to 65535, not '0'"),
+        (["export", "--onnx", "."], 1, "error: . is a folder; name a file in it, such as lines.onnx"),
+        (
+            ["read", "x.png", "--no-language", "--words", "x"],
+            1,
+            "error: the words of x are for the language model, but",
+        ),
+    ],
+)
+def test_options_that_mean_nothing_are_one_sentence(
+    arguments: list[str], code: int, told: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as raised:
+        cli.main(arguments)
+    assert raised.value.code == code
+    assert told in capsys.readouterr().err.splitlines()[-1]
 
 
 @pytest.fixture(scope="module")

@@ -99,7 +99,7 @@ def _parser() -> argparse.ArgumentParser:
         description="Serve a page to this machine alone, where you draw characters or drop a picture and see the text "
         "appear. Needs the extra `demo`. Ends with Ctrl-C.",
     )
-    demo.add_argument("--port", type=int, default=7860, help="of the page's address http://127.0.0.1:PORT (7860)")
+    demo.add_argument("--port", type=_port, default=7860, help="of the page's address http://127.0.0.1:PORT (7860)")
     _takes_model(demo)
     _takes_language(demo)
     demo.set_defaults(call=_demo)
@@ -131,6 +131,13 @@ def _count(word: str) -> int:
     """A whole number of at least 0."""
     if not (word.isascii() and word.isdecimal()):
         raise argparse.ArgumentTypeError(f"must be a whole number of at least 0, not {word!r}")
+    return int(word)
+
+
+def _port(word: str) -> int:
+    """A port's number that a page may have."""
+    if not (word.isascii() and word.isdecimal() and 1 <= int(word) <= 65535):
+        raise argparse.ArgumentTypeError(f"must be a whole number from 1 to 65535, not {word!r}")
     return int(word)
 
 
@@ -186,16 +193,18 @@ def _named(paths: Sequence[str]) -> tuple[list[str], bool]:
     """The paths, in place of a folder the pictures in it; and whether there was a folder without any."""
     names, failed = [], False
     for path in paths:
-        folder = Path(path)
-        if not folder.is_dir():
+        if not os.path.isdir(path):  # noqa: PTH112 - Path.is_dir may raise: too long a path, a locked folder above it
             names.append(path)
             continue
-        inside = sorted(file for file in folder.iterdir() if file.suffix.lower() in picture_file.SUFFIXES)
-        inside = [file for file in inside if not file.name.startswith(".")]  # as macOS's ._name.png, which is none
-        if not inside:
+        try:
+            inside = sorted(file for file in Path(path).iterdir() if file.suffix.lower() in picture_file.SUFFIXES)
+            inside = [file for file in inside if not file.name.startswith(".")]  # as macOS's ._name.png, which is none
+            problem = "" if inside else f"holds no pictures; give a folder of {picture_file.KINDS} files"
+        except OSError as error:
+            inside, problem = [], f"cannot be listed ({error.strerror})"
+        if problem:
             failed = True
-            wanted = f"give a folder of {picture_file.KINDS} files"
-            print(f"error: {_printable(path)} holds no pictures; {wanted}", file=sys.stderr)
+            print(f"error: {_printable(path)} {problem}", file=sys.stderr)
         names += map(str, inside)
     return names, failed
 
@@ -207,8 +216,7 @@ def _printable(name: str) -> str:
 
 def _told(name: str, error: Exception) -> str:
     """What went wrong with a picture, in one line that names it."""
-    line = errors.one_line(error)
-    return line if isinstance(error, errors.UserError) else f"{name} cannot be read ({line})"
+    return str(error) if isinstance(error, errors.UserError) else f"{name} cannot be read ({errors.one_line(error)})"
 
 
 def _object(name: str, number: int, line: "Transcription") -> dict[str, Any]:

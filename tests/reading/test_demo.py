@@ -170,7 +170,7 @@ def test_a_taken_port_is_one_sentence(released: Path) -> None:
     pytest.importorskip("gradio", reason="needs the extra demo")
     with socket.create_server((demo.HOST, 0)) as taken:
         port = taken.getsockname()[1]
-        with pytest.raises(UserError, match=f"port {port} is taken; choose another with --port"):
+        with pytest.raises(UserError, match=f"port {port} is taken, or not allowed to you; choose another with --port"):
             demo.serve(port, released)
 
 

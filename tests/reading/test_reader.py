@@ -84,6 +84,8 @@ def test_own_words_are_expected(released: Path, drawn_lines: Path, tmp_path: Pat
     assert sum(text.text == dataset.texts[i] for i, text in zip(wrong, told, strict=True)) > 0
     with pytest.raises(UserError, match=r"none\.txt is missing"):
         Reader(released, words=tmp_path / "none.txt")
+    with pytest.raises(UserError, match=r"words\.txt are for the language model, but none is to be used"):
+        Reader(released, language=False, words=tmp_path / "words.txt")
     with pytest.raises(UserError, match=r"none\.safetensors is missing"):
         Reader(released, tmp_path / "none.safetensors")
 
@@ -175,6 +177,18 @@ def test_cuts_lose_no_ink_and_fall_into_gaps() -> None:
     pieces = cut(solid, 300)
     assert [spaced for _, spaced in pieces] == [False] * len(pieces)
     assert sum(piece.shape[1] for piece, _ in pieces) == 1000
+
+
+@pytest.mark.parametrize(("lead", "ink", "tail"), [(0, 926, 14), (0, 560, 14), (14, 600, 0), (200, 400, 200)])
+@pytest.mark.parametrize("most", [560, 300, 13])
+def test_paper_around_a_stroke_makes_no_piece(lead: int, ink: int, tail: int, most: int) -> None:
+    """A window that ends in the paper behind the line must not be cut there: nothing would be left."""
+    image = np.zeros((28, lead + ink + tail), dtype=np.uint8)
+    image[10:20, lead : lead + ink] = 200
+    pieces = cut(image, most)
+    assert sum(int((piece > 0).sum()) for piece, _ in pieces) == 10 * ink
+    assert all((piece > 0).any() and piece.shape[1] <= most for piece, _ in pieces)
+    assert not any(spaced for _, spaced in pieces)
 
 
 def test_more_characters_than_fit_are_read_in_two(

@@ -46,8 +46,8 @@ def page(model: Path | None = None, language: bool = True, words: Path | None = 
         raise UserError(
             "the page needs packages that are not here; install them with `pip install --editable '.[demo]'`"
         ) from None
-    by_ink = Reader(model, language=False)
-    with_language = Reader(model, words=words) if language else by_ink
+    with_language = Reader(model, language, words)
+    by_ink = Reader(model, language=False) if language else with_language
 
     def file_of(payload: Any) -> str | None:
         """The file as it is: Gradio would convert it to RGB, and lose depth and transparency."""
@@ -60,7 +60,7 @@ def page(model: Path | None = None, language: bool = True, words: Path | None = 
             return "", [], "", "", None
         (found,) = (with_language if english else by_ink).read_each([picture], ["the picture"])
         if isinstance(found, Exception):
-            return "", [], "", one_line(found).replace(str(picture), "the picture"), picture
+            return "", [], "", one_line(found), picture
         if not found:
             return "", [], "", "There is no writing in the picture.", picture
         text = joined_lines(found)
@@ -132,7 +132,7 @@ def serve(port: int, model: Path | None = None, language: bool = True, words: Pa
     """Show the page until it is interrupted.
 
     Raises:
-        UserError: a package or the model is missing, or the port is taken.
+        UserError: a package or the model is missing, or the port is taken or not allowed.
     """
     app = page(model, language, words)
     try:
@@ -146,6 +146,6 @@ def serve(port: int, model: Path | None = None, language: bool = True, words: Pa
             prevent_thread_lock=True,
         )
     except OSError:
-        raise UserError(f"port {port} is taken; choose another with --port") from None
+        raise UserError(f"port {port} is taken, or not allowed to you; choose another with --port") from None
     print(f"http://{HOST}:{port}  (Ctrl-C ends it)", flush=True)
     app.block_thread()

@@ -15,7 +15,7 @@ def cut(image: NDArray[np.uint8], most: int, letter: int = SIZE) -> list[tuple[N
     """A line in pieces of at most `most` columns, in their order, cut where the paper between strokes is widest.
 
     Args:
-        image: (28, W) of the line.
+        image: (28, W) of the line, with ink.
         most: columns.
         letter: columns that a character takes, about.
 
@@ -23,19 +23,19 @@ def cut(image: NDArray[np.uint8], most: int, letter: int = SIZE) -> list[tuple[N
         Each piece, and whether a space stands before it.
     """
     pieces, rest, spaced = [], image, False
-    while rest.shape[1] > most:
+    while preprocessing.inked_columns(rest)[-1] >= most:  # paper alone needs no piece
         start, stop = _gap(rest, most // 3, most)
         middle = (start + stop) // 2
-        pieces.append((preprocessing.trimmed(rest[:, :middle]), spaced))
-        rest, spaced = preprocessing.trimmed(rest[:, middle:]), stop - start >= WORDS_APART * letter
-    return [*pieces, (rest, spaced)]
+        if preprocessing.inked_columns(rest[:, :middle]).size:
+            pieces.append((preprocessing.trimmed(rest[:, :middle]), spaced))
+        rest, spaced = preprocessing.trimmed(rest[:, middle:]), bool(pieces) and stop - start >= WORDS_APART * letter
+    return [*pieces, (rest[:, :most], spaced)]
 
 
 def _gap(image: NDArray[np.uint8], first: int, last: int) -> tuple[int, int]:
     """The widest run of columns without ink among those from `first` to `last`; else the column with the least ink."""
     columns = image[:, first:last]
-    ink = np.flatnonzero((columns >= preprocessing.FAINTEST).any(axis=0))
-    edges = np.concatenate([[-1], ink, [columns.shape[1]]])
+    edges = np.concatenate([[-1], preprocessing.inked_columns(columns), [columns.shape[1]]])
     widest = int(np.diff(edges).argmax())
     start, stop = int(edges[widest]) + 1, int(edges[widest + 1])
     if start == stop:

@@ -53,8 +53,10 @@ def export(path: Path, model: Path | None = None) -> tuple[Path, Path]:
         Both files.
 
     Raises:
-        UserError: the packages that write ONNX are missing, or the model is.
+        UserError: the packages that write ONNX are missing, or the model is; or `path` is no file's.
     """
+    if not path.name:
+        raise UserError(f"{path} is a folder; name a file in it, such as {path / 'lines.onnx'}")
     try:
         import onnx  # noqa: F401
         import onnxscript  # noqa: F401

@@ -268,9 +268,14 @@ def _framed(ink: NDArray[np.float32], top: int) -> Image28:
     return image
 
 
+def inked_columns(image: Image28) -> NDArray[np.int64]:
+    """The numbers of the columns that hold ink."""
+    return np.flatnonzero((image >= FAINTEST).any(axis=0))
+
+
 def trimmed(image: Image28) -> Image28:
-    """Without more paper at both ends than a glyph brings along."""
-    columns = np.flatnonzero((image >= FAINTEST).any(axis=0))
+    """Without more paper at both ends than a glyph brings along. The image must have ink."""
+    columns = inked_columns(image)
     first, end = int(columns[0]), int(columns[-1]) + 1
     start = first - SIDE if first > WIDEST_SIDE else 0
     stop = end + SIDE if image.shape[1] - end > WIDEST_SIDE else image.shape[1]

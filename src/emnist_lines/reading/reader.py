@@ -61,8 +61,8 @@ class Reader:
             words: a text of words that the language model is to expect, such as names.
 
         Raises:
-            UserError: a file is missing, damaged, or of another alphabet or network, or its model was trained without
-                start and end of a text.
+            UserError: a file is missing, damaged, or of another alphabet or network; its model was trained without
+                start and end of a text; or there are words, but no language model that could expect them.
         """
         path = model_path(model)
         self.recognizer, self.card = model_file.load(path)
@@ -72,18 +72,22 @@ class Reader:
                 "with_start_end_tokens: false, so nothing can be read with it; choose another model"
             )
         self.language: LanguageScorer | None = None
-        if language is not False and self.recognizer.ctc_head is not None:  # as in `evaluation.predict.evaluate`
+        if language is False or self.recognizer.ctc_head is None:  # as in `evaluation.predict.evaluate`
+            if words is not None:
+                why = "none is to be used" if language is False else f"{path} was trained without the CTC head it needs"
+                raise UserError(f"the words of {words} are for the language model, but {why}; leave one of them out")
+        else:
             general = language_file.load(language_path(None if language is True else language), UNIFORM_SHARE)
             self.language = general if words is None else WithWords.of(general, read_words(Path(words)))
         self.most_characters = max(1, self.card.max_length - 2)
 
     def read(self, picture: Picture) -> Transcription:
         """The text in one picture; see `read_all`."""
-        return self._all([picture], ["the picture"])[0]
+        return joined_lines(self.read_lines(picture))
 
     def read_lines(self, picture: Picture) -> list[Transcription]:
         """The lines of one picture, top to bottom, none where there is no writing; see `read_all` for the errors."""
-        return _raised(self.read_each([picture], ["the picture"])[0])
+        return _raised(self.read_each([picture], [_name(picture) or "the picture"])[0])
 
     def read_all(self, pictures: Iterable[Picture]) -> list[Transcription]:
         """The texts of many pictures, faster than one by one.
@@ -102,10 +106,7 @@ class Reader:
             ValueError: an array is no picture.
             TypeError: something else is none.
         """
-        return self._all(pictures, None)
-
-    def _all(self, pictures: Iterable[Picture], names: list[str] | None) -> list[Transcription]:
-        return [joined_lines(_raised(lines)) for lines in self.read_each(pictures, names)]
+        return [joined_lines(_raised(lines)) for lines in self.read_each(pictures)]
 
     def read_each(
         self, pictures: Iterable[Picture], names: Iterable[str] | None = None
@@ -114,7 +115,7 @@ class Reader:
 
         Args:
             pictures: see `read_all`.
-            names: what to call each in errors; None: its path, or its place among the others.
+            names: what to call each in errors, one for each; None: its path, or its place among the others.
 
         Returns:
             For each picture its lines, top to bottom; or the error that `read_all` would raise.
@@ -123,7 +124,7 @@ class Reader:
         found: list[list[Line] | Exception] = []
         given = iter(names) if names is not None else None
         for number, picture in enumerate(pictures, 1):
-            called.append(_name(picture) or (f"picture {number}" if given is None else next(given)))
+            called.append(next(given) if given is not None else _name(picture) or f"picture {number}")
             found.append(_lines(picture, called[-1]))
         best = iter(self._best([line for each in found if not isinstance(each, Exception) for line in each]))
         told = [
