@@ -87,6 +87,21 @@ def test_lines_of_few_people_are_less_sure_than_lines_of_many() -> None:
     assert difference(both, "prediction", "other", EVALUATE)["interval"] == worst
 
 
+def test_lines_with_and_without_writers_are_drawn_apart() -> None:
+    """Beside lines of nobody in particular, people are as few as without them; how many of each there are is fixed."""
+    written = frame(*[("abcd", "abcd" if n % 8 else "wxyz") for n in range(256)]).assign(
+        writer=[n % 8 for n in range(256)]
+    )
+    composed = frame(*[("abcd", "abcd")] * 256).assign(writer=-1)
+    rows = pd.concat([composed, written], ignore_index=True)
+    for name in ("cer", "exact_match"):
+        alone, both = (rates(some, "prediction", EVALUATE)["interval"][name] for some in (written, rows))
+        right = 1 if name == "exact_match" else 0  # of all composed lines, which are half of all
+        assert both == pytest.approx([(end + right) / 2 for end in alone], abs=2e-5)
+    one = pd.concat([composed, written[written["writer"] == 0]], ignore_index=True)
+    assert rates(one, "prediction", EVALUATE)["interval"]["cer"] == pytest.approx([32 / 288] * 2, abs=1e-5)
+
+
 def test_without_any_error_the_interval_is_a_point() -> None:
     figures = rates(frame(("ab", "ab"), ("c", "c")), "prediction", EVALUATE)
     assert (figures["cer"], figures["exact_match"]) == (0, 1)
@@ -198,7 +213,12 @@ def test_examples_are_the_best_the_middle_and_the_worst(
     found = examples(predictions, 6)
     assert {name: len(chosen) for name, chosen in found.items()} == {"Best": 2, "Typical": 2, "Worst": 2}
     assert (found["Best"][0], found["Worst"][-1]) == (rows[0], rows[-1])
-    assert len(examples(predictions.iloc[rows[:2]].reset_index(drop=True), 6)["Best"]) == 0
+    for count, many in ((1, (1, 0, 0)), (5, (2, 2, 1)), (6, (1, 1, 0))):
+        some = predictions.iloc[rows[:2]].assign(length=9).reset_index(drop=True) if count == 6 else predictions
+        chosen = examples(some, count)
+        assert tuple(len(chosen[name]) for name in ("Best", "Typical", "Worst")) == many
+        together = [row for rows in chosen.values() for row in rows]
+        assert len(set(together)) == len(together) == sum(many)
     assert ranked(predictions.iloc[:0]) == []
     picture = prediction_figure(predictions, dataset, 6)
     assert picture.width > 2 * 28

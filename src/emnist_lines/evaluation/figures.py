@@ -29,9 +29,9 @@ def ranked(frame: pd.DataFrame) -> list[int]:
 def examples(frame: pd.DataFrame, count: int) -> dict[str, list[int]]:
     """Rows of the best, typical and worst predictions, `count` in all as far as there are; the frame as in `ranked`."""
     rows = ranked(frame)
-    each = min(-(-count // 3), len(rows) // 3)
-    places = {"Best": 0, "Typical": (len(rows) - each) // 2, "Worst": len(rows) - each}
-    return {name: rows[place : place + each] for name, place in places.items()}
+    best, typical, worst = ((min(count, len(rows)) + more) // 3 for more in (2, 1, 0))
+    middle, end = best + (len(rows) - best - worst - typical) // 2, len(rows) - worst
+    return {"Best": rows[:best], "Typical": rows[middle : middle + typical], "Worst": rows[end:]}
 
 
 def prediction_figure(frame: pd.DataFrame, lines: LinesDataset, count: int) -> Image.Image:

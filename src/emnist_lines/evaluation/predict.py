@@ -20,6 +20,7 @@ from emnist_lines.evaluation.rates import difference, edits, rates
 from emnist_lines.evaluation.written_lines import by_sort, sorts_of, writers_of
 from emnist_lines.language import language_file
 from emnist_lines.language.model import LanguageModel
+from emnist_lines.language.words import WithWords
 from emnist_lines.lines.bucket_sampler import BucketSampler
 from emnist_lines.lines.dataset import Batch, LinesDataset, data_loader
 from emnist_lines.lines.line_file import KINDS, WRITTEN
@@ -106,7 +107,7 @@ def _rates(frame: pd.DataFrame, column: str, dataset: LinesDataset, config: Eval
 
 def predict(
     recognizer: Recognizer,
-    language: LanguageModel | None,
+    language: LanguageModel | WithWords | None,
     dataset: LinesDataset,
     config: EvaluateConfig,
     machine: MachineConfig,
@@ -144,7 +145,9 @@ def predict(
 class _Predictor(pl.LightningModule):
     """A row for each line of a batch; see `predict`, with loss (nats) and targets (tokens) of the line."""
 
-    def __init__(self, recognizer: Recognizer, language: LanguageModel | None, config: EvaluateConfig) -> None:
+    def __init__(
+        self, recognizer: Recognizer, language: LanguageModel | WithWords | None, config: EvaluateConfig
+    ) -> None:
         super().__init__()
         self.recognizer, self.language, self.width = recognizer, language, config.beam_width
         self.weights = config.weights() if language else replace(config.weights(), language=0.0)

@@ -2,6 +2,7 @@
 
 Lines of one person resemble each other, so an interval over lines would be too narrow for what people write: where
 lines have writers, these are resampled, each with all of their lines (the cluster bootstrap, Davison and Hinkley 1997).
+Of lines with and without writers, each sort is resampled by itself, as their numbers are no chance (strata, there too).
 """
 
 from typing import Any
@@ -43,8 +44,8 @@ def rates(
         cer_per_line: mean over lines of edits over the longer of prediction and text (the lab's definition).
         wer: word edits over reference words.
         exact_match: share of lines without an edit.
-        interval: for each of them the lower and upper end of the 95% percentile bootstrap interval over lines or, if
-            all have one, writers.
+        interval: for each of them the lower and upper end of the 95% percentile bootstrap interval over lines and, of
+            lines that have one, writers.
         lines, characters: how many there are.
     """
     text, prediction = frame["text"], frame[column]
@@ -90,7 +91,7 @@ def _ratio(part: NDArray[Any], whole: NDArray[Any], axis: int) -> Any:
 
 
 def interval(part: NDArray[Any], whole: NDArray[Any], frame: pd.DataFrame, config: EvaluateConfig) -> list[float]:
-    """The ends of the 95% percentile bootstrap interval of a ratio of sums, over lines or, if all have one, writers.
+    """The ends of the 95% percentile bootstrap interval of a ratio of sums, over lines, or over their writers.
 
     Args:
         part: (N,) what is summed above, of each line.
@@ -98,19 +99,29 @@ def interval(part: NDArray[Any], whole: NDArray[Any], frame: pd.DataFrame, confi
         frame: the lines, with the column writer as in `rates`.
         config: of the bootstrap.
     """
-    writers = frame["writer"].to_numpy() if "writer" in frame else np.array([-1])
-    if (writers >= 0).all():
-        _, person = np.unique(writers, return_inverse=True)
-        part, whole = np.bincount(person, part), np.bincount(person, whole)
-    if len(part) < 2:
-        return [round(float(_ratio(part, whole, axis=0)), 5)] * 2
+    writers = frame["writer"].to_numpy() if "writer" in frame else np.full(len(part), -1)
+    signed = writers >= 0
+    _, person = np.unique(writers[signed], return_inverse=True)
+    people = np.bincount(person, part[signed]), np.bincount(person, whole[signed])
+    strata = [(part[~signed], whole[~signed]), people]
+    drawn = [stratum for stratum in strata if len(stratum[0]) > 1]  # one alone is always the same
+    fixed = [sum(stratum[i].sum() for stratum in strata if len(stratum[0]) == 1) for i in (0, 1)]
+    if not drawn:
+        return [round(float(fixed[0] / fixed[1]), 5)] * 2
+
+    def ratio(*rows: NDArray[np.int64], axis: int) -> Any:
+        above, below = (
+            sum((stratum[i][chosen].sum(axis) for stratum, chosen in zip(drawn, rows, strict=True)), start=fixed[i])
+            for i in (0, 1)
+        )
+        return above / below
+
     found = bootstrap(
-        (part, whole),
-        _ratio,
+        [np.arange(len(above)) for above, _ in drawn],
+        ratio,
         n_resamples=config.bootstrap_samples,
         batch=max(1, RESAMPLED // len(part)),
         vectorized=True,
-        paired=True,
         confidence_level=CONFIDENCE,
         method="percentile",
         rng=np.random.default_rng(config.bootstrap_seed),
