@@ -139,7 +139,8 @@ def page(figures: dict[str, Any]) -> str:
     worst = [row for row in figures["by_character"] if row["count"] >= FREQUENT][:FREQUENT]
     out = [
         "# Where it still errs",
-        "This page answers which errors the released model still makes, and what a character's ink alone can tell.",
+        "This page answers which errors the released model still makes in lines of the lab's kind, and what a "
+        "character's ink alone can tell.",
         f"What the beam search with language reads in the {figures['lines']:,} test lines of the kind `lab`: "
         f"{figures['errors']:,} errors in "
         f"{figures['characters']:,} characters (CER {cer:.4f}), of which {kinds.get('replace', 0):,} are another "

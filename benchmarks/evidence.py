@@ -181,9 +181,10 @@ def page(out: Path, config: EvaluateConfig) -> str:
         if any(rows):
             tables.append(markdown(head, filter(None, rows)))
     about = (
-        f"Each training: {EPOCHS} epochs of {EPOCH_LINES:,} lines, from random weights. Greedy decoding of 2,000 val "
-        "lines of each kind. In brackets 95% bootstrap intervals of the difference, over the same lines (of written "
-        "lines, over people); in the first row of a table, and of a row's own lines, of the rate itself."
+        f"Each training: {EPOCHS} epochs of {EPOCH_LINES:,} lines, from random weights, with short texts in the first "
+        "two epochs and a tenth of the steps to warm up. Greedy decoding of 2,000 val lines of each kind. In brackets "
+        "95% bootstrap intervals of the difference, over the same lines (of written lines, over people); in the first "
+        "row of a table, and of a row's own lines, of the rate itself."
     )
     return "\n\n".join([*tables, about]) + "\n"
 

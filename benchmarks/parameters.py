@@ -1,5 +1,6 @@
-"""All sections of params.yaml at once."""
+"""All sections of params.yaml at once, and numbers on a command line."""
 
+import argparse
 from pathlib import Path
 
 from emnist_lines.common.config import SECTIONS, Section, load
@@ -28,3 +29,10 @@ def load_all(path: Path = Path("params.yaml")) -> Params:
     """All sections of a file; see `config.load`."""
     kinds = {name: Params.model_fields[name].annotation for name in SECTIONS}
     return Params(**dict(zip(SECTIONS, load(path, **kinds), strict=True)))  # type: ignore[arg-type]
+
+
+def positive(word: str) -> int:
+    """A whole number of at least 1, for argparse."""
+    if not (word.isascii() and word.isdecimal() and int(word)):
+        raise argparse.ArgumentTypeError(f"must be a whole number of at least 1, not {word!r}")
+    return int(word)

@@ -14,6 +14,7 @@ from PIL import Image, ImageDraw
 from rapidfuzz.distance import Levenshtein
 
 from benchmarks.material import DATA, LANGUAGE, MODEL, require
+from benchmarks.parameters import positive
 from benchmarks.tables import markdown
 from emnist_lines.common.errors import run
 from emnist_lines.common.written import Written
@@ -81,7 +82,7 @@ def cer(texts: list[str], found: list[str]) -> float:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description="CER of pictures of validation lines.")
-    parser.add_argument("--lines", type=int, default=200, metavar="N", help="the first N of each kind (200)")
+    parser.add_argument("--lines", type=positive, default=200, metavar="N", help="the first N of each kind (200)")
     chosen = parser.parse_args()
     require(MODEL, LANGUAGE)
     lines, readers = LinesDataset(DATA, "val"), [Reader(MODEL, language=how) for how in (False, LANGUAGE)]

@@ -4,13 +4,11 @@
 
 Lines are encoded once. Each row of the table is one way to read them: character error rate of all lines, the geometric
 mean of that of each kind, which is to be smallest (a percent less counts alike in each kind), that of each kind, that
-of all with case ignored, expected calibration error per character, and time against greedy decoding (encoding counted
-in both).
+of all with case ignored, and expected calibration error per character.
 """
 
 import argparse
 import sys
-import time
 from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
@@ -19,9 +17,10 @@ import numpy as np
 import pandas as pd
 import torch
 
-from benchmarks.material import DATA, LANGUAGE, MODEL
-from benchmarks.parameters import load_all
+from benchmarks.material import DATA, GLYPHS, LANGUAGE, MODEL, VAL, WRITTEN, require
+from benchmarks.parameters import load_all, positive
 from benchmarks.tables import markdown
+from emnist_lines.common.errors import run
 from emnist_lines.evaluation.alignment import align_all
 from emnist_lines.evaluation.breakdowns import calibration_error
 from emnist_lines.evaluation.rates import edits
@@ -86,28 +85,27 @@ def table(language: LanguageModel, most: int) -> pd.DataFrame:
     batches = [dataset[micro_batch] for micro_batch in BucketSampler(dataset.widths, BATCH, members=members)]
     texts = [dataset.texts[index] for batch in batches for index in batch.indices.tolist()]
     kinds = [kind for batch in batches for kind in batch.kinds.tolist()]
-    begun = time.perf_counter()
     encoded = [recognizer.encode(batch.images, batch.widths) for batch in batches]
-    encoding = time.perf_counter() - begun
 
     def read(how: Callable[[Encoded], list[Transcription]]) -> dict[str, float]:
-        begun = time.perf_counter()
-        lines = [line for batch in encoded for line in how(batch)]
-        return {"time": encoding + time.perf_counter() - begun, **figures(texts, kinds, lines)}
+        return figures(texts, kinds, [line for batch in encoded for line in how(batch)])
 
     rows: list[dict[str, object]] = [{"width": "greedy", **read(recognizer.greedy)}]
     for width, share, weights in settings():
         how = partial(recognizer.beam, width=width, weights=weights, language=replace(language, uniform_share=share))
         rows.append({"width": width, "uniform": share, **vars(weights), **read(how)})
         print(rows[-1], file=sys.stderr)
-    found = pd.DataFrame(rows)
-    found["time"] = (found["time"] / found["time"][0]).round(2)
-    return found.round(5)
+    return pd.DataFrame(rows).round(5)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description="CER on val by width and weights of the beam search.")
+    parser.add_argument("--lines", type=positive, default=2000, metavar="N", help="the first N of each kind (2000)")
+    chosen = parser.parse_args()
+    require(MODEL, LANGUAGE, GLYPHS, WRITTEN, VAL)
+    found = table(language_file.load(LANGUAGE), chosen.lines).fillna("").astype(str)
+    print(markdown(list(found.columns), found.to_numpy().tolist()))
 
 
 if __name__ == "__main__":
-    parser = argparse.ArgumentParser(description="CER on val by width and weights of the beam search.")
-    parser.add_argument("--lines", type=int, default=2000, metavar="N", help="the first N of each kind (2000)")
-    chosen = parser.parse_args()
-    found = table(language_file.load(LANGUAGE), chosen.lines).fillna("").astype(str)
-    print(markdown(list(found.columns), found.to_numpy().tolist()))
+    run(main)

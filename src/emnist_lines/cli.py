@@ -107,8 +107,8 @@ def _parser() -> argparse.ArgumentParser:
     lines = commands.add_parser(
         "lines",
         help="show lines of a split",
-        description="Write a picture of some lines of a split, each above its text, as they stand in FOLDER/lines and "
-        "FOLDER/glyphs.h5 (their glyphs not varied as in training).",
+        description="Write a picture of some lines of a split, each above its text, as they stand in FOLDER/lines "
+        "(not varied as in training). FOLDER/glyphs.h5 and FOLDER/written.h5 hold what they are drawn from.",
     )
     lines.add_argument("split", choices=SPLITS, help="whose lines")
     lines.add_argument("--out", type=Path, required=True, metavar="FILE", help="the picture's file, such as lines.png")
