@@ -22,7 +22,7 @@ def main() -> None:
         write_written(drawn_written.render_written(WORDS_PER_PERSON, download.drawn_seed), WRITTEN)
         return
     mirror = os.environ.get("EMNIST_LINES_MIRROR")
-    cache = Path(os.environ.get("EMNIST_LINES_CACHE") or Path.home() / ".cache" / "emnist-lines")
+    cache = Path(os.environ.get("EMNIST_LINES_CACHE") or "~/.cache/emnist-lines").expanduser()
     write_glyphs(emnist.load(download.parts, mirror, cache), GLYPHS)
     brown.fetch_brown(CORPUS, mirror, cache)
     write_written(unipen.load(mirror, cache), WRITTEN)

@@ -11,6 +11,7 @@ import torch
 from benchmarks.parameters import Params
 
 from emnist_lines.common.alphabet import encode
+from emnist_lines.common.errors import UserError
 from emnist_lines.evaluation.config import EvaluateConfig
 from emnist_lines.evaluation.figures import examples, prediction_figure, ranked
 from emnist_lines.evaluation.glyph_interval import glyph_interval
@@ -166,6 +167,13 @@ def test_the_beam_search_is_the_main_decoding_unless_its_width_is_0(
     assert told["prediction"].tolist() == predictions["greedy_prediction"].tolist()
     assert "greedy" not in alone
     assert "greedy_prediction" not in told
+
+
+def test_a_machine_without_the_accelerator_is_one_sentence(model: Path, lines: Path, small: Params) -> None:
+    for wanted in ("tpu", "none"):
+        machine = small.machine.replace(accelerator=wanted)
+        with pytest.raises(UserError, match=rf"cannot do what params.yaml's machine says \(accelerator {wanted}\): "):
+            evaluate(model, None, lines, "test", EVALUATE, machine)
 
 
 def test_language_counts_as_much_as_its_weight(model: Path, language: Path, lines: Path, small: Params) -> None:

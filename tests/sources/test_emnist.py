@@ -208,6 +208,18 @@ def test_a_page_instead_of_a_file_is_not_kept(glyphs: Glyphs, internet: Internet
     assert np.array_equal(emnist.load(("train",), None, internet.cache).images, glyphs.images)
 
 
+def test_a_list_of_files_that_are_not_served_is_not_kept(glyphs: Glyphs, internet: Internet, tmp_path: Path) -> None:
+    """Another address may have the same part in files of other names."""
+    folder = packed(tmp_path / "there", glyphs, "train", columns=10, per_file=300)
+    right = {f"packed/{path}": content for path, content in Site.of_folder(folder).files.items()}
+    wrong = right["packed/emnist-byclass/train.json"].replace(b"X_train", b"Y_train")
+    internet.site.files = {**right, "packed/emnist-byclass/train.json": wrong}
+    with pytest.raises(UserError, match=r"Y_train.*: HTTP 404"):
+        emnist.load(("train",), None, internet.cache)
+    internet.site.files = right
+    assert np.array_equal(emnist.load(("train",), None, internet.cache).images, glyphs.images)
+
+
 def test_a_page_instead_of_the_zip_is_not_kept(glyphs: Glyphs, internet: Internet) -> None:
     internet.site.ranges = False
     for content in (b"<html>Sign in</html>", nist_zip(glyphs, "train")[:-100]):

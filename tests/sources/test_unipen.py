@@ -88,6 +88,16 @@ def test_components_are_those_with_numbers_and_their_points_lie_as_the_file_says
     assert [len(one.points) for one in both] == [3, 2]
 
 
+def test_files_with_pen_data_of_their_own_are_not_taken_for_one_another() -> None:
+    known: dict = {}
+    for writer in ("jo", "al"):
+        (one, *_), _, _ = parse(PEN.format(writer=writer).encode(), {}.get, known)
+        assert one.writer == writer
+    included = {"abc/data/pen0.dat": PEN.format(writer="jo").encode()}.get
+    first, again = (parse(segments(label).encode(), included, known)[0] for label in ('WORD 0 OK "a"', 'WORD 2 OK "b"'))
+    assert first is again  # what both include is parsed once
+
+
 def test_what_is_kept(tmp_path: Path) -> None:
     written = unipen.decode(archive(tmp_path / "some.tar.xz", FILES))
     found = list(zip(written.texts.tolist(), written.levels.tolist(), written.providers.tolist(), strict=True))
@@ -117,6 +127,11 @@ def test_every_packing_gives_the_same_and_another_content_is_refused(
         unipen.load(str(mirror), tmp_path / "cache")
     monkeypatch.setattr(unipen, "DECODED_SHA256", expected)
     assert unipen.load(str(mirror), tmp_path / "cache").source == "unipen"
-    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+    whole = path.read_bytes()
+    for place in range(16, len(whole) - 16, 97):
+        path.write_bytes(whole[:place] + bytes(8) + whole[place + 8 :])
+        with pytest.raises(UserError, match="UNIPEN's pen strokes could not be fetched"):
+            unipen.load(str(mirror), tmp_path / "cache")
+    path.write_bytes(whole[: len(whole) // 2])
     with pytest.raises(UserError, match="UNIPEN's pen strokes could not be fetched"):
         unipen.load(str(mirror), tmp_path / "cache")

@@ -7,6 +7,7 @@ import pytest
 from benchmarks.parameters import Params
 
 from emnist_lines.common.alphabet import decode
+from emnist_lines.common.config import ParamError
 from emnist_lines.common.errors import UserError
 from emnist_lines.common.written import Written
 from emnist_lines.lines.line_file import UNIT, WRITTEN, Lines
@@ -14,7 +15,7 @@ from emnist_lines.lines.pitch import INK_ROWS, TOP, stretch_of
 from emnist_lines.lines.strokes import render_strokes
 from emnist_lines.sources.drawn_written import render_written
 from emnist_lines.synthesis import written_lines
-from emnist_lines.synthesis.config import SynthesizeConfig
+from emnist_lines.synthesis.config import Mix, SynthesizeConfig
 from emnist_lines.synthesis.handwriting import INKED, PENS, SIDE
 from emnist_lines.synthesis.written_items import Ink, rows
 from emnist_lines.synthesis.written_layout import PEN
@@ -118,8 +119,10 @@ def test_lines_without_start_and_end_may_be_longer(written: Written, config: Syn
 
 
 def test_no_item_is_short_enough(config: SynthesizeConfig) -> None:
-    with pytest.raises(UserError, match="at most 1 char"):
-        composed(written_of(("nn", word(0, 40, 2))), config.replace(max_length=3))
+    with pytest.raises(UserError, match="at most 3 char"):
+        composed(written_of(("nnnn", word(0, 80, 4))), config.replace(max_length=5))
+    with pytest.raises(ParamError, match=r"^max_length must be at least 5 where synthesize\.mix\.written is above 0"):
+        config.replace(mix=Mix(lab=0, natural=0, written=1), max_length=4)
 
 
 def test_the_same_seed_makes_the_same_lines(written: Written, config: SynthesizeConfig) -> None:

@@ -8,9 +8,11 @@ import numpy as np
 import pandas as pd
 import pytorch_lightning as pl
 import torch
+from lightning_fabric.utilities.exceptions import MisconfigurationException
 
 from emnist_lines.common.alphabet import PAD
 from emnist_lines.common.console import on_terminal
+from emnist_lines.common.errors import UserError, one_line
 from emnist_lines.common.machine import MachineConfig
 from emnist_lines.evaluation.alignment import align_all
 from emnist_lines.evaluation.breakdowns import calibration_error
@@ -54,6 +56,7 @@ def evaluate(
 
     Raises:
         FileError: a file is missing, damaged or of another format.
+        UserError: this machine is not as `machine` says.
     """
     recognizer, card = model_file.load(model)
     if recognizer.ctc_head is None:
@@ -114,6 +117,9 @@ def predict(
 ) -> tuple[pd.DataFrame, float]:
     """Read all lines of a dataset.
 
+    Raises:
+        UserError: this machine is not as `machine` says.
+
     Returns:
         predictions: a row per line, in the dataset's order: text, prediction, edits, length (of the text), confidence
             and confidences (of the prediction's characters, separated by spaces), by beam search or, if `beam_width` is
@@ -122,14 +128,20 @@ def predict(
         loss: cross-entropy per token, in nats.
     """
     loader = data_loader(dataset, BucketSampler(dataset.widths, config.batch_size), machine.workers)
-    trainer = pl.Trainer(
-        accelerator=machine.accelerator,
-        devices=1,
-        logger=False,
-        enable_checkpointing=False,
-        enable_model_summary=False,
-        enable_progress_bar=on_terminal(),
-    )
+    try:
+        trainer = pl.Trainer(
+            accelerator=machine.accelerator,
+            devices=1,
+            logger=False,
+            enable_checkpointing=False,
+            enable_model_summary=False,
+            enable_progress_bar=on_terminal(),
+        )
+    except (MisconfigurationException, ImportError, ValueError, RuntimeError) as error:
+        asked = f"accelerator {machine.accelerator}"  # as `training.fit` says it
+        raise UserError(
+            f"this machine cannot do what params.yaml's machine says ({asked}): {one_line(error)}"
+        ) from None
     parts = trainer.predict(_Predictor(recognizer, language, config), loader)
     assert parts is not None
     frame = pd.concat(parts).sort_index()

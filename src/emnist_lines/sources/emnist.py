@@ -105,8 +105,8 @@ def _packed(part: str, folder: str, cache: Path) -> Part:
         names = [Path(name).name for name in index["files"]]  # a list from outside names files, never folders
         if [chr(point) for point in index["mapping"]] != list(CLASSES):
             raise ValueError("its classes are not 0-9A-Za-z")
-    grids = [fetched(name) for name in names]
     with _reading(folder, unpinned):
+        grids = [fetched(name) for name in names]
         return _checked(part, np.concatenate([_tiles(path) for path in grids])[: len(labels)], labels)
 
 
@@ -123,14 +123,21 @@ def _reading(address: str, unpinned: Sequence[Path] = ()) -> Iterator[None]:
     """
     try:
         yield
+    except FetchError:  # what such a download names is not served: another address may have other names
+        _remove(unpinned)
+        raise
     except (*DAMAGED, Image.DecompressionBombError, RemoteZipError, HTTPError) as error:
         if isinstance(error, RangeNotSupported):
             raise
-        for path in unpinned:
-            path.unlink(missing_ok=True)
+        _remove(unpinned)
         if isinstance(error, HTTPError):
             raise FetchError(f"{address}: {connection_problem(error)}") from None
         raise FetchError(f"{address}: wrong content ({one_line(error)})") from None
+
+
+def _remove(paths: Sequence[Path]) -> None:
+    for path in paths:
+        path.unlink(missing_ok=True)
 
 
 def _tiles(path: Path) -> NDArray[np.uint8]:

@@ -4,6 +4,7 @@ International Unipen Foundation 1999, doi 10.5281/zenodo.1195803. The archive is
 """
 
 import hashlib
+import lzma
 import tarfile
 from collections.abc import Iterator
 from functools import partial
@@ -56,7 +57,7 @@ def _load(address: str, kept: Path) -> Written:
         found = decoded_sha256(written)
         if found != DECODED_SHA256:
             raise ValueError(f"other strokes than UNIPEN's, with the SHA-256 {found}")
-    except (*DAMAGED, tarfile.TarError) as error:
+    except (*DAMAGED, tarfile.TarError, lzma.LZMAError) as error:
         if path == kept:
             kept.unlink(missing_ok=True)  # no hash vouched for it
         raise FetchError(f"{address}: wrong content ({one_line(error)})") from None
@@ -77,7 +78,7 @@ def decode(path: Path) -> Written:
     """The items of an archive.
 
     Raises:
-        tarfile.TarError, OSError, ValueError: it is damaged or holds no UNIPEN.
+        tarfile.TarError, lzma.LZMAError, OSError, ValueError: it is damaged or holds no UNIPEN.
     """
     files = _files(path)
     include = {name.removeprefix("include/"): content for name, content in files.items() if name.startswith("include/")}

@@ -14,6 +14,9 @@ _SEGMENT = re.compile(
     r'\s*(?P<level>\S+)\s+(?P<components>[\d:,\s-]+?)\s+(?P<quality>\S+)\s+"(?P<label>.*)"', re.DOTALL
 )
 _PART = re.compile(r"(\d+)(?::(\d+))?(?:-(\d+)(?::(\d+))?)?")
+_RESOLUTIONS = ("X_POINTS_PER_INCH", "Y_POINTS_PER_INCH", "X_POINTS_PER_MM", "Y_POINTS_PER_MM")
+_OF_PENS = ("PEN_DOWN", "PEN_UP", "INCLUDE", "COORD", "WRITER_ID", *_RESOLUTIONS)
+"""The keywords that say what a pen did."""
 _DEEPEST = 8
 """Files that include one another, at most."""
 
@@ -28,7 +31,7 @@ class Component:
         points: (points, 2) int64 x and y, in the tablet's units; y as the tablet has it.
         ink: whether the pen was down.
         file: the file of pen data.
-        writer: who held the pen; empty if the file does not say.
+        writer: who held the pen, as the last file that says so has it; empty if none does.
         scale: units of x per unit of y.
     """
 
@@ -70,8 +73,8 @@ class _Pen:
         return x / y if x > 0 and y > 0 else 1.0
 
 
-Known = dict[tuple[bytes, ...], tuple[list["Component"], set[str]]]
-"""What files have included that were parsed before: other files of segments often include the same."""
+Known = dict[tuple[tuple[str, bytes], ...], tuple[list["Component"], set[str]]]
+"""What files have included or said that were parsed before: other files of segments often include the same."""
 
 
 def parse(
@@ -90,14 +93,14 @@ def parse(
         missing: the paths of missing files. Segments count their components too, so nothing is known about any.
     """
     keywords = list(_keywords(content))
-    paths = tuple(rest for keyword, rest in keywords if keyword == "INCLUDE")
-    if paths not in known:
+    pens = tuple((keyword, rest) for keyword, rest in keywords if keyword in _OF_PENS)
+    if pens not in known:
         components: list[Component] = []
         missing: set[str] = set()
-        _parse(keywords, "", included, _Pen(), components, missing, 0)
-        known[paths] = components, missing
+        _parse(pens, "", included, _Pen(), components, missing, 0)
+        known[pens] = components, missing
     segments = (_segment(rest.decode("latin-1")) for keyword, rest in keywords if keyword == "SEGMENT")
-    return known[paths][0], [segment for segment in segments if segment is not None], known[paths][1]
+    return known[pens][0], [segment for segment in segments if segment is not None], known[pens][1]
 
 
 def _parse(
@@ -125,7 +128,7 @@ def _parse(
             pen.columns = rest.decode("latin-1").split()
         elif keyword == "WRITER_ID":
             pen.writer = rest.decode("latin-1").strip()
-        elif keyword in ("X_POINTS_PER_INCH", "Y_POINTS_PER_INCH", "X_POINTS_PER_MM", "Y_POINTS_PER_MM"):
+        elif keyword in _RESOLUTIONS:
             value = re.match(r"\s*([\d.]+)", rest.decode("latin-1"))
             if value:
                 pen.resolution[keyword[0]] = float(value[1])

@@ -9,6 +9,8 @@ from emnist_lines.common.config import Section, Seed, Share
 
 BLOCK = 500
 """Lines composed at a time. Part of the format: each block has its own random stream."""
+LEAST_WRITTEN = 5
+"""Tokens that leave room for what people wrote: four are `<S>`, `<E>` and the paper at a line's ends."""
 Lines = Annotated[int, Field(ge=1, le=10**8)]
 
 
@@ -55,6 +57,14 @@ class SynthesizeConfig(Section):
     fresh_glyph_per_character: bool = Field(description="another glyph for each occurrence of a character in a line")
     split_fractions: SplitFractions = Field(description="of each class's glyphs, and of the documents")
     shared_as_in_lab: bool = Field(description="train and val share their glyphs, and all splits their text")
+
+    @field_validator("max_length")
+    @classmethod
+    def _with_room(cls, value: int, info: ValidationInfo) -> int:
+        mix = info.data.get("mix")
+        if value < LEAST_WRITTEN and mix is not None and mix.written > 0:
+            raise ValueError(f"must be at least {LEAST_WRITTEN} where synthesize.mix.written is above 0")
+        return value
 
     @field_validator("max_overlap")
     @classmethod
