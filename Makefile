@@ -1,4 +1,4 @@
-# setup · demo · repro · bench · test · torture · check-lock · pr-report · lint · lock. Each target sets up what it needs and is safe to repeat.
+# setup · setup-dev · demo · repro · bench · test · test-all · torture · check-lock · pr-report · lint · lock. Each target sets up what it needs and is safe to repeat.
 # A new .venv gets PYTHON, or the first of these that runs and fits; .venv's own, which it replaces, does not count.
 OUTSIDE := $(subst $(CURDIR)/.venv/bin:,,$(PATH))
 PYTHONS := $(or $(PYTHON),python3.11 python3.12 python3.13 python3)

@@ -26,6 +26,7 @@ SMALL = {
     "model": {"conv_dim": 8, "fc_dim": 32, "tf_dim": 16, "tf_fc_dim": 16, "tf_layers": 1, "tf_heads": 2},
     "train": {"start_from": None, "max_epochs": 2, "batch_size": 16, "curriculum": [3], "validate_every": 1},
     "evaluate": {"bootstrap_samples": 20, "pictured_lines": 3},
+    "machine": {"accelerator": "cpu", "devices": 1},
 }
 
 
@@ -59,6 +60,8 @@ def repository(tmp_path_factory: pytest.TempPathFactory) -> Path:
     run(folder, "git", "init", "-q")
     commit(folder, "files and small parameters")
     (folder.with_name("log")).write_text(run(folder, "dvc", "repro"))
+    run(folder, "dvc", "push")
+    commit(folder, "what it made")
     return folder
 
 

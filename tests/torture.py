@@ -4,6 +4,7 @@ A fault is survived where what is there afterwards is right or absent, and the n
 it is lost where anything else is found. Small drawn data; half an hour on 2 cores.
 """
 
+import argparse
 import hashlib
 import os
 import random
@@ -43,7 +44,6 @@ OUTS = {
     "train": "models/line_cnn_transformer.safetensors",
     "evaluate": "metrics/test.json",
 }
-STAGES = ("download", "synthesize", "language", "train")
 RESUMED = "continuing from"
 """What training says that found a checkpoint."""
 GROWTH, MANY = (10_000, 100_000), 1_000_000
@@ -90,7 +90,7 @@ def seconds(command: list[str], folder: Path) -> float:
 
 
 def downloads(folder: Path, rng: random.Random) -> Row:
-    """Each is killed while it fetches; what was fetched is thrown away."""
+    """Each process is killed at some moment between its start and its usual end; what was fetched is thrown away."""
     row = Row("a download, `kill -9`")
     script = "import sys; from pathlib import Path; from emnist_lines.sources.fetching import fetch; "
     script += "fetch(sys.argv[1], Path('kept/file'), sys.argv[2])"
@@ -123,7 +123,7 @@ def stage(repository: Path, name: str, rng: random.Random) -> Row:
         if not killed(command, repository, rng.uniform(0, usual)):
             continue
         survived = not out.exists() or sha256(out) == right
-        if not lock_is_atomic_write(repository, lock):
+        if not lock_is_whole(repository, lock):
             cut_off += 1
             subprocess.run(["git", "checkout", "-q", "dvc.lock"], cwd=repository, check=True)
         if rng.random() < 0.5 or row.injected == KILLS - 1:
@@ -143,8 +143,8 @@ def stage(repository: Path, name: str, rng: random.Random) -> Row:
     return row
 
 
-def lock_is_atomic_write(repository: Path, before: bytes) -> bool:
-    """DVC writes its lock file in place, so that a kill can cut it off."""
+def lock_is_whole(repository: Path, before: bytes) -> bool:
+    """Whether it ends as before: DVC writes its lock file in place, so that a kill can cut it off."""
     return (repository / "dvc.lock").read_bytes().splitlines()[-1:] == before.splitlines()[-1:]
 
 
@@ -220,11 +220,15 @@ def _row(*cells: object) -> str:
     return f"| {' | '.join(map(str, cells))} |"
 
 
+def git(*arguments: str) -> str:
+    """What a command of Git says of this repository."""
+    command = ["git", *arguments]
+    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout.strip()
+
+
 def page(rows: list[Row], grown: list[str], minutes: float) -> str:
     """What is put between the marks of the page."""
-    commit = subprocess.run(
-        ["git", "describe", "--always", "--dirty"], cwd=ROOT, capture_output=True, text=True, check=True
-    ).stdout.strip()
+    commit = git("describe", "--always")
     today = f"{datetime.now(UTC):%Y-%m-%d}"
     out = [
         f"`make torture` on {today}, commit `{commit}`, {os.cpu_count()} cores, {minutes:.0f} minutes:",
@@ -244,7 +248,13 @@ def page(rows: list[Row], grown: list[str], minutes: float) -> str:
 
 
 def main() -> None:
-    start, rng = time.monotonic(), random.Random(time.time_ns())
+    parser = argparse.ArgumentParser(description="Kill stages and downloads at random moments; see what is left.")
+    parser.add_argument("--seed", type=int, default=time.time_ns() % 10**6, help="of the moments (default: the time's)")
+    seed = parser.parse_args().seed
+    if git("status", "--porcelain", "--untracked-files=no"):
+        raise SystemExit("commit your changes first: stages are killed in a clone of what is committed")
+    print(f"seed {seed}", flush=True)
+    start, rng = time.monotonic(), random.Random(seed)
     with tempfile.TemporaryDirectory(prefix="torture-") as name:
         folder = Path(name)
         (folder / "downloads").mkdir()
