@@ -33,9 +33,9 @@ def random_strings() -> list[Document]:
     return [["".join(one)] for one in np.random.default_rng(0).choice(characters, (STRINGS, LENGTH))]
 
 
-def rare_words(split: str, known: set[str], documents: dict[str, list[Document]]) -> list[str]:
-    """The words of a split's documents that are not known, in order."""
-    return sorted({word for document in documents[split] for word in document} - known)
+def words_of(documents: list[Document]) -> set[str]:
+    """All words that occur."""
+    return {word for document in documents for word in document}
 
 
 def main() -> None:
@@ -55,9 +55,9 @@ def main() -> None:
     val, text = composed(LINES), synthesis.split_text(documents, values.synthesize)
     composer.sampler = StringSampler.build(random_strings(), composer.max_characters)
     strings = composed(STRINGS)
-    known = {word for document in text["train"] for word in document}
-    own = rare_words("val", known, text)
-    others = rare_words("test", known | set(own), text)
+    known = words_of(text["train"])
+    own = sorted(words_of(text["val"]) - known)
+    others = sorted(words_of(text["test"]) - known - set(own))
     rows = []
     for title, dataset, language in (
         ("val text", val, english),

@@ -3,6 +3,7 @@
 import argparse
 import io
 import json
+import math
 import os
 import signal
 import sys
@@ -129,15 +130,18 @@ def _parser() -> argparse.ArgumentParser:
 
 def _count(word: str) -> int:
     """A whole number of at least 0."""
-    if not (word.isascii() and word.isdecimal()):
-        raise argparse.ArgumentTypeError(f"must be a whole number of at least 0, not {word!r}")
-    return int(word)
+    return _whole(word, 0, math.inf, "of at least 0")
 
 
 def _port(word: str) -> int:
     """A port's number that a page may have."""
-    if not (word.isascii() and word.isdecimal() and 1 <= int(word) <= 65535):
-        raise argparse.ArgumentTypeError(f"must be a whole number from 1 to 65535, not {word!r}")
+    return _whole(word, 1, 65535, "from 1 to 65535")
+
+
+def _whole(word: str, least: int, most: float, wanted: str) -> int:
+    """A whole number between two, told by the words `wanted`."""
+    if not (word.isascii() and word.isdecimal() and least <= int(word) <= most):
+        raise argparse.ArgumentTypeError(f"must be a whole number {wanted}, not {word!r}")
     return int(word)
 
 

@@ -221,8 +221,8 @@ def test_examples_are_the_best_the_middle_and_the_worst(
     found = examples(predictions, 6)
     assert {name: len(chosen) for name, chosen in found.items()} == {"Best": 2, "Typical": 2, "Worst": 2}
     assert (found["Best"][0], found["Worst"][-1]) == (rows[0], rows[-1])
-    for count, many in ((1, (1, 0, 0)), (5, (2, 2, 1)), (6, (1, 1, 0))):
-        some = predictions.iloc[rows[:2]].assign(length=9).reset_index(drop=True) if count == 6 else predictions
+    two = predictions.iloc[rows[:2]].assign(length=9).reset_index(drop=True)
+    for some, count, many in ((predictions, 1, (1, 0, 0)), (predictions, 5, (2, 2, 1)), (two, 6, (1, 1, 0))):
         chosen = examples(some, count)
         assert tuple(len(chosen[name]) for name in ("Best", "Typical", "Worst")) == many
         together = [row for rows in chosen.values() for row in rows]
