@@ -165,12 +165,13 @@ class Reader:
             chosen = order[start : start + BATCH]
             for index, text in zip(chosen, decode(self._encoded([images[i] for i in chosen])), strict=True):
                 texts[index] = text
-        full = [i for i, text in enumerate(texts) if len(text.text) >= self.card.max_length - 1]
-        for index in full:  # there was no room left for the end
+        full = [i for i, text in enumerate(texts) if len(text.text) >= self.most_characters]
+        for index in full:  # there may have been no room left for the rest
             halves = cut(images[index], images[index].shape[1] // 2 + SIZE)
             if len(halves) > 1:
                 read = self._read_pieces([piece for piece, _ in halves], decode)
-                texts[index] = joined([(t, spaced) for t, (_, spaced) in zip(read, halves, strict=True)])
+                whole = joined([(t, spaced) for t, (_, spaced) in zip(read, halves, strict=True)])
+                texts[index] = max(texts[index], whole, key=lambda text: len(text.text))
         return texts
 
     @torch.inference_mode()
