@@ -7,11 +7,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from PIL import Image
+from PIL import Image, ImageDraw, ImageFilter
 from rapidfuzz.distance import Levenshtein
 
 from emnist_lines.common.errors import UserError
 from emnist_lines.lines.dataset import LinesDataset
+from emnist_lines.reading import clutter
+from emnist_lines.reading.components import components
 from emnist_lines.reading.reader import Reader
 
 Page = np.ndarray
@@ -72,6 +74,29 @@ def rule(page: Page, width: int) -> Page:
     return page
 
 
+def margin(page: Page, slant: int = 0) -> Page:
+    """With an upright rule at the left, from top to bottom, so many columns further right there."""
+    picture = Image.fromarray(np.pad(page, ((20, 20), (40, 0)), constant_values=255))
+    ImageDraw.Draw(picture).line([(18, -1), (18 + slant, picture.height)], fill=120, width=3)
+    return np.asarray(picture)
+
+
+def squared(page: Page) -> Page:
+    """On paper with squares."""
+    page = np.pad(page, 20, constant_values=255)
+    page[7::40] = np.minimum(page[7::40], 190)
+    page[:, 7::40] = np.minimum(page[:, 7::40], 190)
+    return page
+
+
+def corner(page: Page) -> Page:
+    """A page turned a little, on a darker table, which shows in one corner."""
+    picture = Image.fromarray(np.pad(page, ((0, 60), (0, 60)), constant_values=255))
+    right, bottom = picture.size
+    ImageDraw.Draw(picture).polygon([(right, bottom // 2), (right, bottom), (right - 40, bottom)], fill=140)
+    return np.asarray(picture)
+
+
 def turned(page: Page, degrees: float) -> Page:
     picture = Image.fromarray(page).rotate(degrees, Image.Resampling.BICUBIC, expand=True, fillcolor=255)
     return np.asarray(picture)
@@ -84,6 +109,11 @@ DISTURBANCES: dict[str, Callable[[Page], Page]] = {
     "box at the edge": lambda page: box(page, 4, 0),
     "box on the page": lambda page: box(page, 3, 25),
     "rule": lambda page: rule(page, 3),
+    "margin": margin,
+    "slanted margin": lambda page: margin(page, 4),
+    "squared paper": squared,
+    "corner": corner,
+    "blurred": lambda page: np.asarray(Image.fromarray(page).filter(ImageFilter.GaussianBlur(4))),
     **{f"turned by {d}": lambda page, d=d: turned(page, d) for d in (-5, -1.5, 2, 5)},  # type: ignore[misc]
     "faint": lambda page: noise(page, 0, contrast=25),
     "faint on a large page": lambda page: noise(np.pad(page, 500, constant_values=255), 4, contrast=60),
@@ -120,6 +150,10 @@ def test_lines_one_below_the_other_are_read_apart(reader: Reader, pages: list[tu
     for line, (_, wanted) in zip(lines, chosen, strict=True):
         assert Levenshtein.distance(line.text, wanted) <= 0.1 * len(wanted) + 1
     assert reader.read(page).text == "\n".join(line.text for line in lines)
+    with_margin = reader.read_lines(margin(page, 6))
+    assert len(with_margin) == 3
+    for line, (_, wanted) in zip(with_margin, chosen, strict=True):
+        assert Levenshtein.distance(line.text, wanted) <= 0.1 * len(wanted) + 1
 
 
 @pytest.mark.parametrize("share", [0.3, 0.45, 0.6])
@@ -137,6 +171,36 @@ def test_lines_that_reach_into_each_other_are_read_or_told_and_not_guessed(
         assert "holds lines of writing that touch each other; cut them apart" in str(found)
     elif Levenshtein.distance("\n".join(line.text for line in found), f"{first}\n{second}") > 4:
         assert max(line.confidence for line in found) < 0.2
+
+
+def letters(*tall: int) -> np.ndarray:
+    """(40, 116) bool: small letters, and stems from top to bottom of the picture at some columns."""
+    mask = np.zeros((40, 116), dtype=bool)
+    for left in range(2, 112, 12):
+        mask[20:, left : left + 3] = mask[20:23, left : left + 9] = mask[20:, left + 6 : left + 9] = True
+    for left in tall:
+        mask[:, left : left + 3] = True
+    return mask
+
+
+def test_a_tall_letter_of_a_picture_that_is_cut_close_is_no_margin() -> None:
+    assert not clutter.rules(letters(40), 20).any()
+    assert not clutter.rules(np.ones((40, 3), dtype=bool), 40).any()
+    paper = np.pad(letters(), 8)
+    paper[:, -3:] = True
+    found = clutter.rules(paper, 20)
+    assert found[:, -3:].all()
+    assert not found[:, :-4].any()
+
+
+def test_a_letter_that_touches_the_side_is_no_corner() -> None:
+    mask = np.pad(letters(), ((40, 0), (0, 0)))
+    mask[60:, :3] = True
+    assert not clutter.corners(components(mask), 20).any()
+    wide = np.concatenate([np.pad(mask, ((0, 0), (0, 10))), np.tri(80, 10, -10, dtype=bool)[:, ::-1]], axis=1)
+    found = clutter.corners(components(wide), 20)
+    assert np.array_equal(found[:, -10:], wide[:, -10:])
+    assert not found[:, :-10].any()
 
 
 def saved(array: np.ndarray, kind: str, **options: object) -> io.BytesIO:

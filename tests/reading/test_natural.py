@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from benchmarks.parameters import Params
 from benchmarks.pictures import on_paper
+from PIL import ImageFilter
 
 from emnist_lines.common.written import Written
 from emnist_lines.lines.strokes import render_strokes
@@ -48,6 +49,22 @@ def test_the_size_of_a_picture_makes_no_difference(written: Written) -> None:
         (line,) = preprocessing.lines(picture_file.load(on_paper(written, item, 45 * times, 4 * times, 20 * times)))
         widths.append(line.ways[0].image.shape[1])
     assert max(widths) < 1.1 * min(widths)
+
+
+@pytest.mark.parametrize("blur", [0.7, 1.2, 2])
+def test_a_blurred_picture_becomes_the_line_that_a_sharp_one_does(written: Written, blur: float) -> None:
+    """Blur runs strokes together, so that fewer are counted and the line becomes narrower."""
+    sizes, alike = [], []
+    for item in np.flatnonzero(np.char.str_len(written.texts) >= 4)[:24].tolist():
+        picture = on_paper(written, item, height=46, pen=4)
+        blurred = picture.filter(ImageFilter.GaussianBlur(blur))
+        (one,), (other,) = preprocessing.lines(picture_file.load(picture)), preprocessing.lines(np.asarray(blurred))
+        sharp, found = one.ways[0].image, other.ways[0].image
+        sizes.append(found.shape[1] / sharp.shape[1])
+        alike.append(likeness(found, sharp))
+    assert len(sizes) == 24
+    assert np.median(sizes) == pytest.approx(1, abs=0.06)
+    assert np.median(alike) > 0.9
 
 
 @pytest.mark.parametrize("pen", [7, 8, 9])

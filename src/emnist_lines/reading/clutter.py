@@ -7,6 +7,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
+from emnist_lines.reading.components import Components
+
 Mask = NDArray[np.bool_]
 
 COVERED = 0.6
@@ -19,8 +21,19 @@ DEEPEST = 0.3
 """Share of the picture that a dark edge may reach into it."""
 NEAR = 0.015
 """Share of the picture within which a dark edge begins."""
+CORNER, AT_SIDE = 2.5, 3
+"""Times the letters' height along which ink lies at a side of the picture that is none, within so many pixels of it."""
+MOSTLY = 0.5
+"""Share of a piece of ink that lies so; of a piece with less, the rest is writing that it touches."""
 RULE = 3.5
 """Times the letters' height: straight strokes that are longer are rules."""
+ACROSS, AROUND, MOST = 0.97, 0.05, (0.03, 0.97)
+"""Share of the picture that an upright rule takes at least if it is shorter than that; share that is paper then above
+and below what lies between these quantiles of all else."""
+STEM = 0.8
+"""Times the letters' height: an upright rule, which need not be quite upright, is made of steps at least so long."""
+SLANT = 0.12
+"""Columns that an upright rule takes for each of its rows, at most."""
 BOX_SIDE = 0.92
 """Share of the way between two rules that a box's side takes."""
 
@@ -108,8 +121,34 @@ def _beyond_writing(rest: Mask, depth: NDArray[np.int64]) -> bool:
     return bool(outside >= max(2, 0.03 * (along[-1] - along[0] + 1)))
 
 
+def corners(pieces: Components, height: float) -> Mask:
+    """What lies beside a turned page, along a part of a side: dark from there on, for longer than letters are high.
+
+    Args:
+        pieces: ink, upright.
+        height: rows of its letters, about.
+    """
+    mask, strips = pieces.labels > 0, np.zeros(pieces.labels.shape, dtype=bool)
+    for side in range(4):
+        ink, strip = np.rot90(mask, side), np.rot90(strips, side)
+        at_side = np.concatenate([[False], ink[:, :AT_SIDE].any(axis=1), [False]])
+        starts, stops = np.flatnonzero(at_side[1:] & ~at_side[:-1]), np.flatnonzero(~at_side[1:] & at_side[:-1])
+        for start, stop in zip(starts, stops, strict=True):
+            if stop - start >= CORNER * height:
+                part = ink[start:stop].copy()
+                part[:, :AT_SIDE] = True
+                inside = part.all(axis=1)
+                depth = np.where(inside, 0, part.argmin(axis=1))
+                strip[start:stop] |= np.arange(part.shape[1]) < depth[:, None]
+    strips &= mask
+    if not strips.any():
+        return strips
+    shares = np.bincount(pieces.labels[strips], minlength=len(pieces.areas) + 1)[1:] / pieces.areas
+    return strips | pieces.mask(shares >= MOSTLY)
+
+
 def rules(mask: Mask, height: float) -> Mask:
-    """Straight horizontal strokes much longer than letters are, and what stands upright between two of them.
+    """Straight strokes much longer than letters are: level ones, and what stands upright between two of them; margins.
 
     Where a letter's stroke crosses a rule, it stays.
 
@@ -119,22 +158,51 @@ def rules(mask: Mask, height: float) -> Mask:
     """
     found = np.zeros_like(mask)
     length = max(12, round(RULE * height))
-    if length >= mask.shape[1]:
-        return found
-    if not (mask.sum(axis=1) >= length // 3).any():
-        return found
+    where = _straight(mask, length // 3, length, length // 2)
+    for part, rule in where:
+        _take_rule(mask, rule, part, found)
+    _take_margins(mask & ~found, found, height, length)
+    _take_sides(mask, found, [part for part, _ in where], 1.1 * height)
+    return found
+
+
+def _take_margins(mask: Mask, found: Mask, height: float, length: int) -> None:
+    """Add the upright rules: so long, or from top to bottom of a picture whose other ink ends before both."""
+    stem, rows = max(8, round(STEM * height)), len(mask)
+    upright = [
+        (part, rule)
+        for part, rule in _straight(mask.T, stem, stem, min(length, round(ACROSS * rows)))
+        if part[0].stop - part[0].start <= SLANT * (part[1].stop - part[1].start) + 2
+    ]
+    if not upright:
+        return
+    margins = np.zeros_like(mask)
+    for part, rule in upright:
+        _take_rule(mask.T, rule, part, margins.T)
+    other = np.nonzero(mask & ~margins)[0]
+    inside = len(other) > 0 and np.abs(np.quantile(other, MOST) / rows - 0.5).max() <= 0.5 - AROUND
+    if inside or length <= ACROSS * rows:
+        found |= margins
+
+
+def _straight(mask: Mask, inked: int, step: int, length: int) -> list[tuple[tuple[slice, slice], Mask]]:
+    """Level strokes: where each is, and its pixels.
+
+    Args:
+        mask: ink.
+        inked: pixels that a row must have at all.
+        step: pixels that a stroke runs on in a row, or next to it, at least.
+        length: columns that it takes, at least.
+    """
+    if step >= mask.shape[1] or not (mask.sum(axis=1) >= inked).any():
+        return []
     thick = mask.copy()
     thick[1:] |= mask[:-1]
     thick[:-1] |= mask[1:]
-    straight = _runs(thick, length)
-    if not straight.any():
-        return found
-    labels, _ = ndimage.label(straight & mask)
-    where = [part for part in ndimage.find_objects(labels) if part[1].stop - part[1].start >= length // 2]
-    for part in where:
-        _take_rule(mask, straight[part] & mask[part], part, found)
-    _take_sides(mask, found, where, 1.1 * height)
-    return found
+    straight = _runs(thick, step) & mask
+    labels, _ = ndimage.label(straight)
+    parts = [part for part in ndimage.find_objects(labels) if part[1].stop - part[1].start >= length]
+    return [(part, straight[part]) for part in parts]
 
 
 def _runs(mask: Mask, length: int) -> Mask:
@@ -164,8 +232,9 @@ def _take_rule(mask: Mask, rule: Mask, part: tuple[slice, slice], found: Mask) -
         & mask[above.clip(0), columns]
         & mask[below.clip(max=mask.shape[0] - 1), columns]
     )
+    stroke = bottom - top > 2 * np.quantile((bottom - top)[inked], 0.25)  # lies along it
     rows = np.arange(rule.shape[0])[:, None]
-    taken = (rows >= top - 1) & (rows <= bottom) & inked & ~crossed
+    taken = (rows >= top - 1) & (rows <= bottom) & inked & ~crossed & ~stroke
     found[part] |= taken
 
 

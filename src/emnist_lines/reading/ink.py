@@ -1,4 +1,4 @@
-"""What stands out from the paper of a picture: ink as levels above the paper, and how much of it is noise."""
+"""What stands out from the paper of a picture: ink as levels above the paper, and from which level on it is ink."""
 
 from dataclasses import dataclass
 
@@ -52,7 +52,6 @@ class Ink:
         mask: (h, w) bool, what stands out, without the dark edges of the picture.
         removed: (h, w) bool, those edges.
         threshold: from which level on.
-        noise: its standard deviation in `levels`; 0 in a picture that was drawn.
         scale: working size over the picture's.
     """
 
@@ -62,7 +61,6 @@ class Ink:
     mask: NDArray[np.bool_]
     removed: NDArray[np.bool_]
     threshold: float
-    noise: float
     scale: float
 
 
@@ -98,11 +96,11 @@ def _find(
     found = _above_noise(small - paper)
     if found is None:
         return None, share
-    levels, middle, noise, threshold = found
+    levels, middle, threshold = found
     mask = levels > threshold
     removed = beside | clutter.edges(mask)
     paper = paper + np.float32(middle)
-    return Ink(picture, paper, levels, mask & ~removed, removed, threshold, noise, scale), share
+    return Ink(picture, paper, levels, mask & ~removed, removed, threshold, scale), share
 
 
 def _background(small: NDArray[np.float32]) -> NDArray[np.bool_]:
@@ -181,8 +179,8 @@ def _slope(values: NDArray[np.float32]) -> NDArray[np.float32]:
     return (np.arange(len(values)) * steepness).astype(np.float32)
 
 
-def _above_noise(above: NDArray[np.float32]) -> tuple[NDArray[np.float32], float, float, float] | None:
-    """What is above the paper, smoothed; what was taken off as paper; the noise; and from which level on it is ink.
+def _above_noise(above: NDArray[np.float32]) -> tuple[NDArray[np.float32], float, float] | None:
+    """What is above the paper, smoothed; what was taken off as paper; and from which level on it is ink.
 
     None: all is noise.
     """
@@ -203,7 +201,7 @@ def _above_noise(above: NDArray[np.float32]) -> tuple[NDArray[np.float32], float
     ratio, levels, middle, noise, highest = best
     if ratio < VISIBLE or highest < FAINTEST:
         return None
-    return levels, middle, noise, max(ABOVE_NOISE * noise, SHARE * highest, FAINTEST / 2)
+    return levels, middle, max(ABOVE_NOISE * noise, SHARE * highest, FAINTEST / 2)
 
 
 def _noise(levels: NDArray[np.float32]) -> tuple[float, float]:

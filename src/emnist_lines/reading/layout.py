@@ -12,8 +12,8 @@ from emnist_lines.reading.ink import Ink
 
 FAINT = 0.3
 """Share of the ink's usual level that what is written reaches at least."""
-AROUND = 0.12
-"""Of a line's height: what is so close to its ink belongs to its strokes' edges."""
+AROUND, EDGE = 0.12, 3
+"""Of a line's height: paper around it; pixels around its ink that belong to its strokes' edges."""
 CUT = 0.9
 """Certainty that the text of a line must have whose letters were cut from those of another."""
 STACKED, SURE = 2.3, 0.87
@@ -29,7 +29,7 @@ class Line:
         box: rows and columns of its ink in the upright working picture.
         shape: rows and columns of that whole picture.
         turn: degrees by which the line rises in the picture as it is.
-        mask: (rows, columns) float32 of `box` with `margin` around, what belongs to the line; None: all does.
+        mask: (rows, columns) float32 of `box` with `margin` around, what belongs to the line.
         alone: whether nothing but this line was found in the picture, which stands upright.
         letters: pieces of ink as large as letters.
         doubt: a text with less certainty is none, because this may be several lines that touch each other.
@@ -38,7 +38,7 @@ class Line:
     box: tuple[slice, slice]
     shape: tuple[int, int]
     turn: float
-    mask: NDArray[np.float32] | None
+    mask: NDArray[np.float32]
     margin: int
     alone: bool
     letters: int
@@ -54,7 +54,8 @@ def lines(ink: Ink) -> list[Line]:
         removed = turning.turned(removed.astype(np.float32), turn) > 0.2
         mask = turning.turned(mask.astype(np.float32), turn) > 0.5
     pieces = components(_without_faint(mask, levels))
-    rules = clutter.rules(mask, letter_height(pieces))
+    height = letter_height(pieces)
+    rules = clutter.rules(mask, height) | clutter.corners(pieces, height)
     boxes_around = frames(pieces)
     if boxes_around.any():
         rules |= pieces.mask(boxes_around)
@@ -67,14 +68,13 @@ def lines(ink: Ink) -> list[Line]:
     if not written.any() or _as_bright_as_dark(levels, written, removed, ink.threshold):
         return []
     boxes = [(number, box) for number, box in enumerate(ndimage.find_objects(found.owner), 1) if box is not None]
-    spoilt = len(boxes) > 1 or ink.noise > 0 or bool(removed.any() or (mask & ~written).any())
     alone = len(boxes) == 1 and not turn and not removed.any()
     out = []
     for number, box in boxes:
         margin = max(2, round(AROUND * (box[0].stop - box[0].start)))
         part = around(box, margin, mask.shape)
         own = found.owner[part] == number
-        belongs = _belonging(own, mask[part], removed[part], margin) if spoilt else None
+        belongs = _belonging(own, mask[part], removed[part])
         through = CUT if found.cut[number - 1] else 0.0
         doubt = max(through, SURE if line_finding.crossings(own) > STACKED else 0.0)
         out.append(Line(box, mask.shape, turn, belongs, margin, alone, int(found.letters[number - 1]), doubt))
@@ -105,9 +105,9 @@ def around(box: tuple[slice, slice], margin: int, shape: tuple[int, int]) -> tup
     )
 
 
-def _belonging(line: Mask, ink: Mask, removed: Mask, margin: int) -> NDArray[np.float32]:
+def _belonging(line: Mask, ink: Mask, removed: Mask) -> NDArray[np.float32]:
     """What belongs to a line: its ink and the edges of its strokes, not those of others."""
-    wide = ndimage.maximum_filter(line.view(np.uint8), 2 * margin + 1, mode="constant") > 0
+    wide = ndimage.maximum_filter(line.view(np.uint8), 2 * EDGE + 1, mode="constant") > 0
     others = (ink & ~line) | removed
     others = ndimage.binary_dilation(others, iterations=2) if others.any() else others
     return (wide & ~others | line).astype(np.float32)

@@ -16,6 +16,7 @@ from emnist_lines.lines.pitch import INK_ROWS, TOP
 from emnist_lines.reading import ink as inks
 from emnist_lines.reading import layout, turning
 from emnist_lines.reading.ink import Ink, resized
+from emnist_lines.reading.sharpening import sharpened
 
 FRAME_INK = (18, 26)
 """Rows of ink, of 28, within which a picture may be no more than the line's own rows, enlarged."""
@@ -103,19 +104,16 @@ def _ways(ink: Ink, line: layout.Line) -> list[Way]:
     box = _box(cropped)
     if box is None:
         return []
-    pen = _pen(cropped)
-    strokes, natural = (
-        _thickened(cropped, box, pen, THIN, PEN),
-        _thickened(cropped, box, pen, NATURAL_THIN, NATURAL_PEN),
-    )
+    strokes = _thickened(cropped, box, THIN, PEN)
+    sharp = sharpened(cropped, WRITTEN)
+    natural = _thickened(sharp, _box(sharp) or box, NATURAL_THIN, NATURAL_PEN)
     whole = None
     frame = SIZE / ink.paper.shape[0]
     if line.alone and FRAME_INK[0] <= (line.box[0].stop - line.box[0].start) * frame <= FRAME_INK[1]:
         whole = (ink.picture - resized(ink.paper, ink.picture.shape[::-1])).clip(0)
-        if line.mask is not None:
-            belongs = np.zeros(line.shape, dtype=np.float32)
-            belongs[layout.around(line.box, line.margin, line.shape)] = line.mask
-            whole = whole * resized(belongs, whole.shape[::-1])
+        belongs = np.zeros(line.shape, dtype=np.float32)
+        belongs[layout.around(line.box, line.margin, line.shape)] = line.mask
+        whole = whole * resized(belongs, whole.shape[::-1])
     found = [Way(_drawn(natural, _natural_stretch(natural)), NATURAL_LETTER)]
     stretch = _stretch(strokes)
     if whole is not None:
@@ -166,9 +164,7 @@ def _cropped(ink: Ink, line: layout.Line) -> NDArray[np.float32]:
     size = (max(1, round((right - left) * fine)), max(1, round((bottom - top) * fine)))
     cut = _cut(ink.picture, ink.scale, line, (left, top, right, bottom), size)
     cut = cut - _cut(ink.paper, 1.0, line, (left, top, right, bottom), size)
-    if line.mask is not None:
-        cut = cut * resized(line.mask, size)
-    return cut
+    return cut * resized(line.mask, size)
 
 
 def _cut(
@@ -239,19 +235,16 @@ def _pen(ink: NDArray[np.float32]) -> float:
     return 2 * np.count_nonzero(written) / max(int(edges), 1)
 
 
-def _thickened(
-    ink: NDArray[np.float32], box: tuple[slice, slice], pen: float, thin: float, wanted: float
-) -> NDArray[np.float32]:
+def _thickened(ink: NDArray[np.float32], box: tuple[slice, slice], thin: float, wanted: float) -> NDArray[np.float32]:
     """The rows and columns that hold all writing, thin strokes widened.
 
     Args:
         ink: above the paper.
         box: of its writing.
-        pen: pixels that a stroke takes.
         thin: rows of a line below which a stroke is thin.
         wanted: rows that it takes then.
     """
-    size = (box[0].stop - box[0].start) / INK_ROWS
+    size, pen = (box[0].stop - box[0].start) / INK_ROWS, _pen(ink)
     if pen >= thin * size:
         return ink[box]
     reach = max(1, round((wanted * size - pen) / 2))
