@@ -12,7 +12,7 @@ from rapidfuzz.distance import Levenshtein
 
 from emnist_lines.common.errors import UserError
 from emnist_lines.lines.dataset import LinesDataset
-from emnist_lines.reading import clutter
+from emnist_lines.reading import clutter, line_finding
 from emnist_lines.reading.components import components
 from emnist_lines.reading.reader import Reader
 
@@ -191,6 +191,14 @@ def test_a_tall_letter_of_a_picture_that_is_cut_close_is_no_margin() -> None:
     found = clutter.rules(paper, 20)
     assert found[:, -3:].all()
     assert not found[:, :-4].any()
+
+
+@pytest.mark.parametrize("rows", [slice(0, 12), slice(52, 64)])
+def test_a_dot_or_a_loop_away_from_its_letter_is_no_line(rows: slice) -> None:
+    line = np.concatenate([letters()] * 3, axis=1)
+    mask = np.pad(line, ((10, 40), (10, 10)))
+    mask[rows, 60:64] = mask[rows, 68:72] = mask[rows, 60:72][:4] = True
+    assert len(line_finding.lines(components(mask)).letters) == 1
 
 
 def test_a_letter_that_touches_the_side_is_no_corner() -> None:

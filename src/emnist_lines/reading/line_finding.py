@@ -21,6 +21,8 @@ FEW = 0.3
 """Times as much ink, in columns, as a line has a part of it at most: a comma, the dot of an i, a tall letter."""
 MARK, NEAR = 0.6, 0.8
 """Times a line's height that dots above it are large and away, at most."""
+SINGLE = 0.06
+"""Times as much ink, in columns, as a line has a dot or a loop by itself, no further from it than its height."""
 REACH = 0.1
 """Share of the lower one's rows that a line and a part of it have in common."""
 THROUGH = 0.6
@@ -132,6 +134,8 @@ def _part(band: _Band, line: _Band) -> bool:
         return False
     overlap = _overlap(band, line)  # below 0: rows between them
     if overlap >= REACH * min(band.height, line.height):
+        return True
+    if band.width <= SINGLE * line.width and overlap >= -line.height:
         return True
     mark = band.height <= MARK * line.height and band.bottom <= line.top
     return mark and overlap >= -NEAR * line.height
