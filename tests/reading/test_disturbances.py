@@ -183,32 +183,58 @@ def letters(*tall: int) -> np.ndarray:
     return mask
 
 
-def test_a_tall_letter_of_a_picture_that_is_cut_close_is_no_margin() -> None:
-    assert not clutter.rules(letters(40), 20).any()
-    assert not clutter.rules(np.ones((40, 3), dtype=bool), 40).any()
+def test_a_margin_is_taken_and_letters_are_not() -> None:
     paper = np.pad(letters(), 8)
     paper[:, -3:] = True
     found = clutter.rules(paper, 20)
     assert found[:, -3:].all()
     assert not found[:, :-4].any()
+    page = np.tile(np.pad(letters(), 8), (4, 1))
+    page[:, 1:4] = True
+    found = clutter.rules(page, 20)
+    assert found[:, 1:4].all()
+    assert not found[:, 5:].any()
+
+
+def test_a_tall_letter_of_a_picture_that_is_cut_close_is_no_margin() -> None:
+    assert not clutter.rules(letters(40), 20).any()
+    assert not clutter.rules(np.ones((40, 3), dtype=bool), 40).any()
+    higher = np.pad(letters(), ((0, 7), (0, 0)))  # an I between words, from top to bottom
+    higher[:, 40:50] = False
+    higher[:, 44:47] = True
+    assert not clutter.rules(higher, 20).any()
+
+
+def test_letters_of_a_heading_are_no_margins() -> None:
+    heading = np.zeros((70, 116), dtype=bool)
+    for left in range(6, 100, 16):
+        heading[5:65, left : left + 5] = True
+    page = np.concatenate([np.tile(np.pad(letters(), ((8, 8), (0, 0))), (2, 1)), heading])
+    assert not clutter.rules(page, 16).any()
 
 
 @pytest.mark.parametrize("rows", [slice(0, 12), slice(52, 64)])
 def test_a_dot_or_a_loop_away_from_its_letter_is_no_line(rows: slice) -> None:
-    line = np.concatenate([letters()] * 3, axis=1)
-    mask = np.pad(line, ((10, 40), (10, 10)))
+    mask = np.pad(np.concatenate([letters()] * 3, axis=1), ((10, 60), (10, 10)))
     mask[rows, 60:64] = mask[rows, 68:72] = mask[rows, 60:72][:4] = True
     assert len(line_finding.lines(components(mask)).letters) == 1
+
+
+def test_a_letter_in_the_next_line_is_a_line() -> None:
+    mask = np.pad(np.concatenate([letters()] * 3, axis=1), ((10, 60), (10, 10)))
+    mask[66:96, 12:16] = mask[66:96, 22:26] = mask[66:70, 12:26] = True
+    assert list(line_finding.lines(components(mask)).letters) == [30, 1]
 
 
 def test_a_letter_that_touches_the_side_is_no_corner() -> None:
     mask = np.pad(letters(), ((40, 0), (0, 0)))
     mask[60:, :3] = True
     assert not clutter.corners(components(mask), 20).any()
-    wide = np.concatenate([np.pad(mask, ((0, 0), (0, 10))), np.tri(80, 10, -10, dtype=bool)[:, ::-1]], axis=1)
-    found = clutter.corners(components(wide), 20)
-    assert np.array_equal(found[:, -10:], wide[:, -10:])
-    assert not found[:, :-10].any()
+    mask[26:, :3] = True  # an l
+    assert not clutter.corners(components(mask), 20).any()
+    table = np.arange(14)[::-1] < (np.arange(80)[:, None] - 10) // 5  # from row 15 on, deeper towards the corner
+    found = clutter.corners(components(np.concatenate([mask, table], axis=1)), 20)
+    assert np.array_equal(found, np.concatenate([np.zeros_like(mask), table], axis=1))
 
 
 def saved(array: np.ndarray, kind: str, **options: object) -> io.BytesIO:

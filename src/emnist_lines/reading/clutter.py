@@ -1,4 +1,4 @@
-"""What is drawn beside the writing and is none: dark edges of a scan, boxes, rules."""
+"""What is drawn beside the writing and is none: dark edges of a scan, the table under a page, boxes, rules, margins."""
 
 from dataclasses import dataclass
 from itertools import pairwise
@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from emnist_lines.reading.components import Components
+from emnist_lines.reading.components import EIGHT, Components
 
 Mask = NDArray[np.bool_]
 
@@ -21,19 +21,26 @@ DEEPEST = 0.3
 """Share of the picture that a dark edge may reach into it."""
 NEAR = 0.015
 """Share of the picture within which a dark edge begins."""
-CORNER, AT_SIDE = 2.5, 3
-"""Times the letters' height along which ink lies at a side of the picture that is none, within so many pixels of it."""
+CORNER = 2.5
+"""Times the letters' height along which what lies beside a page shows at a side of the picture."""
+AT_SIDE = 3
+"""Pixels within which it begins."""
+NEAR_CORNER, GROWING = 0.15, 2.2
+"""Share of the side within which it ends at the picture's corner; and how much deeper its half towards there is."""
 MOSTLY = 0.5
-"""Share of a piece of ink that lies so; of a piece with less, the rest is writing that it touches."""
+"""Share of a piece of ink that lies so, from which on all of it is taken; else the rest is writing that it touches."""
 RULE = 3.5
 """Times the letters' height: straight strokes that are longer are rules."""
-ACROSS, AROUND, MOST = 0.97, 0.05, (0.03, 0.97)
-"""Share of the picture that an upright rule takes at least if it is shorter than that; share that is paper then above
-and below what lies between these quantiles of all else."""
 STEM = 0.8
-"""Times the letters' height: an upright rule, which need not be quite upright, is made of steps at least so long."""
+"""Times the letters' height: the steps that a margin is made of at least, as it need not be quite upright."""
 SLANT = 0.12
-"""Columns that an upright rule takes for each of its rows, at most."""
+"""Columns that a margin takes for each of its rows, at most."""
+PAGE, LOW = 0.8, 0.97
+"""Share of the picture's rows that a margin takes; likewise in a picture that is as low as a rule is long."""
+AROUND, INNER = 0.12, (0.03, 0.97)
+"""In a low picture: share of its rows above and below other ink; of whose rows these quantiles count."""
+BESIDE, MANY = 0.95, 3
+"""In a low picture: share of other ink that lies on one side of a margin; or so many of them, as of squares."""
 BOX_SIDE = 0.92
 """Share of the way between two rules that a box's side takes."""
 
@@ -122,7 +129,7 @@ def _beyond_writing(rest: Mask, depth: NDArray[np.int64]) -> bool:
 
 
 def corners(pieces: Components, height: float) -> Mask:
-    """What lies beside a turned page, along a part of a side: dark from there on, for longer than letters are high.
+    """What lies beside a turned page: dark from a side of the picture on, and deeper towards one of its corners.
 
     Args:
         pieces: ink, upright.
@@ -137,14 +144,23 @@ def corners(pieces: Components, height: float) -> Mask:
             if stop - start >= CORNER * height:
                 part = ink[start:stop].copy()
                 part[:, :AT_SIDE] = True
-                inside = part.all(axis=1)
-                depth = np.where(inside, 0, part.argmin(axis=1))
-                strip[start:stop] |= np.arange(part.shape[1]) < depth[:, None]
-    strips &= mask
+                depth = np.where(part.all(axis=1), 0, part.argmin(axis=1))
+                dark = ink[start:stop] & (np.arange(part.shape[1]) < depth[:, None])
+                if _grows(dark.sum(axis=1), start, len(ink) - stop):
+                    strip[start:stop] |= dark
     if not strips.any():
         return strips
     shares = np.bincount(pieces.labels[strips], minlength=len(pieces.areas) + 1)[1:] / pieces.areas
     return strips | pieces.mask(shares >= MOSTLY)
+
+
+def _grows(depth: NDArray[np.int64], before: np.integer, behind: np.integer) -> bool:
+    """Whether ink gets deeper towards the corner that it is near to, with so many rows before and behind it."""
+    if min(before, behind) > NEAR_CORNER * (before + len(depth) + behind):
+        return False
+    halves = depth[: len(depth) // 2].mean(), depth[len(depth) // 2 :].mean()
+    towards, away = halves if before < behind else halves[::-1]
+    return bool(towards > GROWING * away)
 
 
 def rules(mask: Mask, height: float) -> Mask:
@@ -158,7 +174,7 @@ def rules(mask: Mask, height: float) -> Mask:
     """
     found = np.zeros_like(mask)
     length = max(12, round(RULE * height))
-    where = _straight(mask, length // 3, length, length // 2)
+    where = _straight(mask, length, length // 2)
     for part, rule in where:
         _take_rule(mask, rule, part, found)
     _take_margins(mask & ~found, found, height, length)
@@ -167,11 +183,22 @@ def rules(mask: Mask, height: float) -> Mask:
 
 
 def _take_margins(mask: Mask, found: Mask, height: float, length: int) -> None:
-    """Add the upright rules: so long, or from top to bottom of a picture whose other ink ends before both."""
-    stem, rows = max(8, round(STEM * height)), len(mask)
+    """Add the upright rules, such as a margin or those of squares.
+
+    In a picture of one line, a letter may be as high as the picture: there, other ink must end before that, and a
+    margin lies beside it, or there are several.
+
+    Args:
+        mask: ink without level rules.
+        found: rules, to which these are added.
+        height: rows of letters, about.
+        length: of a rule, at least.
+    """
+    rows = len(mask)
+    low, stem = length > LOW * rows, max(8, round(STEM * height))
     upright = [
         (part, rule)
-        for part, rule in _straight(mask.T, stem, stem, min(length, round(ACROSS * rows)))
+        for part, rule in _straight(mask.T, stem, round(LOW * rows) if low else max(length, round(PAGE * rows)))
         if part[0].stop - part[0].start <= SLANT * (part[1].stop - part[1].start) + 2
     ]
     if not upright:
@@ -179,30 +206,32 @@ def _take_margins(mask: Mask, found: Mask, height: float, length: int) -> None:
     margins = np.zeros_like(mask)
     for part, rule in upright:
         _take_rule(mask.T, rule, part, margins.T)
-    other = np.nonzero(mask & ~margins)[0]
-    inside = len(other) > 0 and np.abs(np.quantile(other, MOST) / rows - 0.5).max() <= 0.5 - AROUND
-    if inside or length <= ACROSS * rows:
-        found |= margins
+    if low:
+        y, x = np.nonzero(mask & ~margins)
+        if not len(y) or np.abs(np.quantile(y, INNER) / rows - 0.5).max() > 0.5 - AROUND:
+            return
+        left = np.array([(x < part[0].start).mean() for part, _ in upright])
+        if len(upright) < MANY and np.maximum(left, 1 - left).min() < BESIDE:
+            return
+    found |= margins
 
 
-def _straight(mask: Mask, inked: int, step: int, length: int) -> list[tuple[tuple[slice, slice], Mask]]:
+def _straight(mask: Mask, step: int, length: int) -> list[tuple[tuple[slice, slice], Mask]]:
     """Level strokes: where each is, and its pixels.
 
     Args:
         mask: ink.
-        inked: pixels that a row must have at all.
         step: pixels that a stroke runs on in a row, or next to it, at least.
         length: columns that it takes, at least.
     """
-    if step >= mask.shape[1] or not (mask.sum(axis=1) >= inked).any():
+    if step >= mask.shape[1]:
         return []
     thick = mask.copy()
     thick[1:] |= mask[:-1]
     thick[:-1] |= mask[1:]
-    straight = _runs(thick, step) & mask
-    labels, _ = ndimage.label(straight)
-    parts = [part for part in ndimage.find_objects(labels) if part[1].stop - part[1].start >= length]
-    return [(part, straight[part]) for part in parts]
+    labels, _ = ndimage.label(_runs(thick, step) & mask, EIGHT)
+    parts = enumerate(ndimage.find_objects(labels), 1)
+    return [(part, labels[part] == number) for number, part in parts if part[1].stop - part[1].start >= length]
 
 
 def _runs(mask: Mask, length: int) -> Mask:
@@ -220,7 +249,7 @@ def _runs(mask: Mask, length: int) -> Mask:
 
 
 def _take_rule(mask: Mask, rule: Mask, part: tuple[slice, slice], found: Mask) -> None:
-    """Add a rule to what was found, without the columns in which a stroke goes on above and below."""
+    """Add a rule to what was found, without the columns in which a stroke goes on above and below, or lies along it."""
     top, bottom = rule.argmax(axis=0), rule.shape[0] - rule[::-1].argmax(axis=0)
     inked = rule.any(axis=0)
     columns = np.arange(part[1].start, part[1].stop)
@@ -232,7 +261,8 @@ def _take_rule(mask: Mask, rule: Mask, part: tuple[slice, slice], found: Mask) -
         & mask[above.clip(0), columns]
         & mask[below.clip(max=mask.shape[0] - 1), columns]
     )
-    stroke = bottom - top > 2 * np.quantile((bottom - top)[inked], 0.25)  # lies along it
+    usual = np.quantile((bottom - top)[inked], 0.25)
+    stroke = bottom - top > max(2 * usual, usual + 3)  # a letter's, along the rule
     rows = np.arange(rule.shape[0])[:, None]
     taken = (rows >= top - 1) & (rows <= bottom) & inked & ~crossed & ~stroke
     found[part] |= taken

@@ -12,8 +12,10 @@ from emnist_lines.reading.ink import Ink
 
 FAINT = 0.3
 """Share of the ink's usual level that what is written reaches at least."""
-AROUND, EDGE = 0.12, 3
-"""Of a line's height: paper around it; pixels around its ink that belong to its strokes' edges."""
+AROUND = 0.12
+"""Of a line's height: paper around it."""
+EDGE, FINEST = 0.03, 3
+"""Of a line's height, and pixels at least: what is so close to its ink belongs to its strokes' edges."""
 CUT = 0.9
 """Certainty that the text of a line must have whose letters were cut from those of another."""
 STACKED, SURE = 2.3, 0.87
@@ -74,7 +76,7 @@ def lines(ink: Ink) -> list[Line]:
         margin = max(2, round(AROUND * (box[0].stop - box[0].start)))
         part = around(box, margin, mask.shape)
         own = found.owner[part] == number
-        belongs = _belonging(own, mask[part], removed[part])
+        belongs = _belonging(own, mask[part], removed[part], max(FINEST, round(EDGE * (box[0].stop - box[0].start))))
         through = CUT if found.cut[number - 1] else 0.0
         doubt = max(through, SURE if line_finding.crossings(own) > STACKED else 0.0)
         out.append(Line(box, mask.shape, turn, belongs, margin, alone, int(found.letters[number - 1]), doubt))
@@ -105,9 +107,9 @@ def around(box: tuple[slice, slice], margin: int, shape: tuple[int, int]) -> tup
     )
 
 
-def _belonging(line: Mask, ink: Mask, removed: Mask) -> NDArray[np.float32]:
+def _belonging(line: Mask, ink: Mask, removed: Mask, edge: int) -> NDArray[np.float32]:
     """What belongs to a line: its ink and the edges of its strokes, not those of others."""
-    wide = ndimage.maximum_filter(line.view(np.uint8), 2 * EDGE + 1, mode="constant") > 0
+    wide = ndimage.maximum_filter(line.view(np.uint8), 2 * edge + 1, mode="constant") > 0
     others = (ink & ~line) | removed
     others = ndimage.binary_dilation(others, iterations=2) if others.any() else others
     return (wide & ~others | line).astype(np.float32)

@@ -21,8 +21,9 @@ FEW = 0.3
 """Times as much ink, in columns, as a line has a part of it at most: a comma, the dot of an i, a tall letter."""
 MARK, NEAR = 0.6, 0.8
 """Times a line's height that dots above it are large and away, at most."""
-SINGLE = 0.06
-"""Times as much ink, in columns, as a line has a dot or a loop by itself, no further from it than its height."""
+SINGLE, CLOSE = 0.06, 0.25
+"""Times as much ink, in columns, as a line has a dot or a loop by itself at most. A dot is no further away than the
+line is high; a loop, which may be as large as a letter, no further than the second times that."""
 REACH = 0.1
 """Share of the lower one's rows that a line and a part of it have in common."""
 THROUGH = 0.6
@@ -135,10 +136,10 @@ def _part(band: _Band, line: _Band) -> bool:
     overlap = _overlap(band, line)  # below 0: rows between them
     if overlap >= REACH * min(band.height, line.height):
         return True
-    if band.width <= SINGLE * line.width and overlap >= -line.height:
+    small = band.height <= MARK * line.height
+    if band.width <= SINGLE * line.width and overlap >= -(1.0 if small else CLOSE) * line.height:
         return True
-    mark = band.height <= MARK * line.height and band.bottom <= line.top
-    return mark and overlap >= -NEAR * line.height
+    return small and band.bottom <= line.top and overlap >= -NEAR * line.height
 
 
 def _overlap(one: _Band, other: _Band) -> float:

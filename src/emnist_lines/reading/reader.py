@@ -35,6 +35,8 @@ UNIFORM_SHARE = 0.05
 """As the section `evaluate` of `params.yaml` has them."""
 BATCH = 32
 """Lines read at once."""
+MORE = 2
+"""Characters more that the halves of a line hold than all of it, if it has too many for one text."""
 SURE = 0.97
 """Mean confidence of a line's characters that needs no second look at the line in another size."""
 
@@ -155,23 +157,27 @@ class Reader:
             most = way.letter * self.most_characters
             piece = max(way.letter, most * 2 // 3)  # columns that hold no more characters than may be written
             cuts.append(cut(way.image, piece, way.letter) if way.image.shape[1] > most else [(way.image, False)])
-        texts = iter(self._read_pieces([piece for pieces in cuts for piece, _ in pieces], decode))
-        return [joined([(next(texts), spaced) for _, spaced in pieces]) for pieces in cuts]
+        pieces = [Way(piece, way.letter) for way, parts in zip(ways, cuts, strict=True) for piece, _ in parts]
+        texts = iter(self._read_pieces(pieces, decode))
+        return [joined([(next(texts), spaced) for _, spaced in parts]) for parts in cuts]
 
-    def _read_pieces(self, images: Sequence[Image28], decode: Decode) -> list[Transcription]:
-        texts: list[Transcription] = [Transcription("", 1.0, [])] * len(images)
-        order = sorted(range(len(images)), key=lambda i: images[i].shape[1])
+    def _read_pieces(self, pieces: Sequence[Way], decode: Decode) -> list[Transcription]:
+        texts: list[Transcription] = [Transcription("", 1.0, [])] * len(pieces)
+        order = sorted(range(len(pieces)), key=lambda i: pieces[i].image.shape[1])
         for start in range(0, len(order), BATCH):
             chosen = order[start : start + BATCH]
-            for index, text in zip(chosen, decode(self._encoded([images[i] for i in chosen])), strict=True):
+            found = decode(self._encoded([pieces[i].image for i in chosen]))
+            for index, text in zip(chosen, found, strict=True):
                 texts[index] = text
         full = [i for i, text in enumerate(texts) if len(text.text) >= self.most_characters]
         for index in full:  # there may have been no room left for the rest
-            halves = cut(images[index], images[index].shape[1] // 2 + SIZE)
+            letter = pieces[index].letter
+            halves = cut(pieces[index].image, pieces[index].image.shape[1] // 2 + letter, letter)
             if len(halves) > 1:
-                read = self._read_pieces([piece for piece, _ in halves], decode)
-                whole = joined([(t, spaced) for t, (_, spaced) in zip(read, halves, strict=True)])
-                texts[index] = max(texts[index], whole, key=lambda text: len(text.text))
+                read = self._read_pieces([Way(piece, letter) for piece, _ in halves], decode)
+                whole = joined([(text, spaced) for text, (_, spaced) in zip(read, halves, strict=True)])
+                if len(whole.text) >= len(texts[index].text) + MORE:
+                    texts[index] = whole
         return texts
 
     @torch.inference_mode()
