@@ -12,9 +12,11 @@ from rapidfuzz.distance import Levenshtein
 
 from emnist_lines.common.errors import UserError
 from emnist_lines.lines.dataset import LinesDataset
-from emnist_lines.reading import clutter, line_finding
+from emnist_lines.reading import line_finding
 from emnist_lines.reading.components import components
+from emnist_lines.reading.edges import corners
 from emnist_lines.reading.reader import Reader
+from emnist_lines.reading.rules import rules
 
 Page = np.ndarray
 
@@ -186,23 +188,23 @@ def letters(*tall: int) -> np.ndarray:
 def test_a_margin_is_taken_and_letters_are_not() -> None:
     paper = np.pad(letters(), 8)
     paper[:, -3:] = True
-    found = clutter.rules(paper, 20)
+    found = rules(paper, 20)
     assert found[:, -3:].all()
     assert not found[:, :-4].any()
     page = np.tile(np.pad(letters(), 8), (4, 1))
     page[:, 1:4] = True
-    found = clutter.rules(page, 20)
+    found = rules(page, 20)
     assert found[:, 1:4].all()
     assert not found[:, 5:].any()
 
 
 def test_a_tall_letter_of_a_picture_that_is_cut_close_is_no_margin() -> None:
-    assert not clutter.rules(letters(40), 20).any()
-    assert not clutter.rules(np.ones((40, 3), dtype=bool), 40).any()
+    assert not rules(letters(40), 20).any()
+    assert not rules(np.ones((40, 3), dtype=bool), 40).any()
     higher = np.pad(letters(), ((0, 7), (0, 0)))  # an I between words, from top to bottom
     higher[:, 40:50] = False
     higher[:, 44:47] = True
-    assert not clutter.rules(higher, 20).any()
+    assert not rules(higher, 20).any()
 
 
 def test_letters_of_a_heading_are_no_margins() -> None:
@@ -210,7 +212,7 @@ def test_letters_of_a_heading_are_no_margins() -> None:
     for left in range(6, 100, 16):
         heading[5:65, left : left + 5] = True
     page = np.concatenate([np.tile(np.pad(letters(), ((8, 8), (0, 0))), (2, 1)), heading])
-    assert not clutter.rules(page, 16).any()
+    assert not rules(page, 16).any()
 
 
 @pytest.mark.parametrize("rows", [slice(0, 12), slice(52, 64)])
@@ -229,11 +231,11 @@ def test_a_letter_in_the_next_line_is_a_line() -> None:
 def test_a_letter_that_touches_the_side_is_no_corner() -> None:
     mask = np.pad(letters(), ((40, 0), (0, 0)))
     mask[60:, :3] = True
-    assert not clutter.corners(components(mask), 20).any()
+    assert not corners(components(mask), 20).any()
     mask[26:, :3] = True  # an l
-    assert not clutter.corners(components(mask), 20).any()
+    assert not corners(components(mask), 20).any()
     table = np.arange(14)[::-1] < (np.arange(80)[:, None] - 10) // 5  # from row 15 on, deeper towards the corner
-    found = clutter.corners(components(np.concatenate([mask, table], axis=1)), 20)
+    found = corners(components(np.concatenate([mask, table], axis=1)), 20)
     assert np.array_equal(found, np.concatenate([np.zeros_like(mask), table], axis=1))
 
 

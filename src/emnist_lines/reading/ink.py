@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageFilter
 from scipy import ndimage
 
-from emnist_lines.reading import clutter
+from emnist_lines.reading.edges import Step, edges
 
 WORKING = 1400
 """Rows or columns that are enough to find writing; larger pictures are reduced to them."""
@@ -98,7 +98,7 @@ def _find(
         return None, share
     levels, middle, threshold = found
     mask = levels > threshold
-    removed = beside | clutter.edges(mask)
+    removed = beside | edges(mask)
     paper = paper + np.float32(middle)
     return Ink(picture, paper, levels, mask & ~removed, removed, threshold, scale), share
 
@@ -110,7 +110,7 @@ def _background(small: NDArray[np.float32]) -> NDArray[np.bool_]:
     share, step, reach = STEP
     if span < FAINTEST:
         return np.zeros(small.shape, dtype=bool)
-    return clutter.edges(small > paper + share * span, clutter.Step(small, step * span, reach))
+    return edges(small > paper + share * span, Step(small, step * span, reach))
 
 
 def scaled(image: NDArray[np.float32], by: float) -> NDArray[np.float32]:

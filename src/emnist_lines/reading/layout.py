@@ -6,9 +6,11 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from emnist_lines.reading import clutter, line_finding, turning
+from emnist_lines.reading import line_finding, turning
 from emnist_lines.reading.components import Mask, components, frames, letter_height
+from emnist_lines.reading.edges import corners
 from emnist_lines.reading.ink import Ink
+from emnist_lines.reading.rules import rules
 
 FAINT = 0.3
 """Share of the ink's usual level that what is written reaches at least."""
@@ -57,12 +59,12 @@ def lines(ink: Ink) -> list[Line]:
         mask = turning.turned(mask.astype(np.float32), turn) > 0.5
     pieces = components(_without_faint(mask, levels))
     height = letter_height(pieces)
-    rules = clutter.rules(mask, height) | clutter.corners(pieces, height)
+    drawn = rules(mask, height) | corners(pieces, height)
     boxes_around = frames(pieces)
     if boxes_around.any():
-        rules |= pieces.mask(boxes_around)
-    if rules.any():
-        removed, mask = removed | rules, mask & ~rules
+        drawn |= pieces.mask(boxes_around)
+    if drawn.any():
+        removed, mask = removed | drawn, mask & ~drawn
         pieces = components(_without_faint(mask, levels))
     mask = pieces.labels > 0
     found = line_finding.lines(pieces)
