@@ -11,6 +11,8 @@ SHARP, LEAST = 0.5, 0.82
 """Pixels over which edges are spread, as a standard deviation: those of sharp strokes; the least that is mended."""
 ROUNDS = 10
 """Of the method; more of them sharpen noise."""
+FLAT = 0.02
+"""Times the ink's level by pixel: what is less steep is no edge."""
 HIGHEST = 1.3
 """Times as dark as the ink that it may become."""
 
@@ -40,8 +42,11 @@ def sharpened(ink: NDArray[np.float32], written: float) -> NDArray[np.float32]:
 def _spread(ink: NDArray[np.float32], mask: NDArray[np.bool_], level: float) -> float:
     """Pixels over which the edges of strokes are spread: a step blurred by σ is at most its height / (σ √2π) steep."""
     rows, columns = np.gradient(ink)
-    steepness = np.hypot(rows, columns).reshape(-1)
+    steepness = np.hypot(rows, columns)
+    steepness = steepness[steepness > FLAT * level]  # the rest is most of the picture
     outline = np.count_nonzero(mask[1:] != mask[:-1]) + np.count_nonzero(mask[:, 1:] != mask[:, :-1])
     steepest = max(1, min(len(steepness), int(outline) // 2))
+    if not steepness.size:
+        return 0.0
     steep = float(np.median(np.partition(steepness, -steepest)[-steepest:]))
-    return level / (float(np.sqrt(2 * np.pi)) * max(steep, 1e-3))
+    return level / (float(np.sqrt(2 * np.pi)) * steep)
