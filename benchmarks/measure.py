@@ -12,8 +12,8 @@ from typing import Any
 import numpy as np
 import torch
 
-from benchmarks import plain
-from benchmarks.material import LANGUAGE, MODEL, UNVARIED
+from benchmarks import pictures, plain
+from benchmarks.material import DATA, LANGUAGE, MODEL, UNVARIED
 from benchmarks.meter import measured
 from benchmarks.parameters import load_all
 from emnist_lines.language import language_file
@@ -22,6 +22,7 @@ from emnist_lines.lines.dataset import LinesDataset
 from emnist_lines.network import model_file
 from emnist_lines.network.line_cnn_transformer import LineCNNTransformer
 from emnist_lines.network.transcription import texts_of
+from emnist_lines.reading.reader import Reader
 from emnist_lines.training import fit
 from emnist_lines.training.data_module import LinesDataModule
 from emnist_lines.training.lit_recognizer import LitRecognizer
@@ -155,6 +156,19 @@ def decode(side: str, data: str, how: str = "greedy") -> dict[str, Any]:
     with measured(len(dataset)) as found:
         run(batches)
     return {**found, "predictions": predictions}
+
+
+def reader(count: int) -> dict[str, float]:
+    """Load the reader and read a first picture: seconds. Then so many of val lines at once: pictures a second."""
+    lines = LinesDataset(DATA, "val")
+    kinds = np.unique(lines.kinds).tolist()
+    papers = [paper for kind in kinds for _, _, paper in pictures.examples(lines, kind, -(-count // len(kinds)))]
+    since = time.perf_counter()
+    ready = Reader(MODEL, LANGUAGE)
+    ready.read(papers[0])
+    first, since = time.perf_counter() - since, time.perf_counter()
+    ready.read_all(papers)
+    return {"first": first, "pictures_per_second": len(papers) / (time.perf_counter() - since)}
 
 
 if __name__ == "__main__":

@@ -12,9 +12,10 @@ from typing import Any
 from torch import Tensor
 
 from benchmarks import plain_synthesis
-from benchmarks.material import DATA, GLYPHS, LAB_ALONE, TRAIN, WRITTEN, material, with_sources
+from benchmarks.material import DATA, GLYPHS, TRAIN, WRITTEN, material, with_sources
 from benchmarks.meter import measured, peak_mb
 from benchmarks.parameters import load_all
+from emnist_lines.common.written import read_written
 from emnist_lines.lines.bucket_sampler import MicroBatch
 from emnist_lines.lines.dataset import LinesDataset
 from emnist_lines.lines.line_file import path_of, read_lines, write_lines
@@ -27,7 +28,7 @@ WARM_UP = 64
 
 
 def images(side: str, count: int, varied: bool) -> dict[str, float]:
-    """Make the images of train lines, of full width; glyphs and text lie ready.
+    """Make the images of train lines of the lab's kind, of full width; glyphs and text lie ready.
 
     Args:
         side: torch or numpy (see `plain_synthesis`), or ours.
@@ -88,12 +89,14 @@ def rendered(lines: LinesDataset) -> Iterator[Tensor]:
 
 
 def recipes(count: int, max_length: int, folder: str) -> dict[str, float]:
-    """All of a synthesis with so many train lines, from glyphs and text on: seconds, MB on disk, MB of memory."""
-    sizes = {"num_train": count, "num_val": 1, "num_test": 1, "max_length": max_length}
-    values = PARAMS.synthesize.replace(mix=LAB_ALONE, **sizes)
-    glyphs, documents = material()
+    """A synthesis of all kinds of lines with so many train lines: seconds, MB on disk, MB of memory.
+
+    Glyphs, strokes and text lie ready.
+    """
+    values = PARAMS.synthesize.replace(num_train=count, num_val=1, num_test=1, max_length=max_length)
+    (glyphs, documents), written = material(), read_written(WRITTEN)
     data, since = with_sources(Path(folder)), time.perf_counter()
-    synthesis.synthesize(glyphs, documents, values, data)
+    synthesis.synthesize(glyphs, documents, values, data, written)
     seconds = time.perf_counter() - since
     return {"seconds": seconds, "file_mb": path_of(data, "train").stat().st_size / 1e6, "peak_mb": peak_mb()}
 
