@@ -23,7 +23,7 @@ from emnist_lines.common.errors import run
 from emnist_lines.common.written import Written
 from emnist_lines.lines.dataset import LinesDataset
 from emnist_lines.lines.line_file import KINDS, WRITTEN
-from emnist_lines.reading.reader import Reader
+from emnist_lines.reading.reader import Reader, joined_lines
 
 ENLARGED = 4
 PAPER, INK, RULED, MARGIN = 245, 30, 190, 150
@@ -144,7 +144,7 @@ def main() -> None:
         row, titles = [KINDS[kind]], ["kind"]
         for title, texts, pictures in columns(lines, kind, chosen.lines):
             read = reader.read_each(pictures)
-            found = ["\n".join(line.text for line in one) if isinstance(one, list) else "" for one in read]
+            found = [joined_lines(one).text if isinstance(one, list) else "" for one in read]
             row.append(f"{cer(texts, found):.4f}")
             titles.append(title)
         rows.append(row)

@@ -56,6 +56,18 @@ class Components:
         return np.concatenate([[False], chosen])[self.labels]
 
 
+def outline(mask: Mask) -> int:
+    """How many pairs of neighbouring pixels, side by side or one above the other, have ink in one alone."""
+    return int(np.count_nonzero(mask[1:] != mask[:-1]) + np.count_nonzero(mask[:, 1:] != mask[:, :-1]))
+
+
+def runs(inside: NDArray[np.bool_]) -> list[tuple[int, int]]:
+    """Where each run of True begins in a row of values, and where it has ended."""
+    around = np.concatenate([[False], inside, [False]])
+    starts, stops = np.flatnonzero(around[1:] & ~around[:-1]), np.flatnonzero(~around[1:] & around[:-1])
+    return list(zip(starts.tolist(), stops.tolist(), strict=True))
+
+
 def components(mask: Mask) -> Components:
     """The connected pieces of a mask."""
     labels, count = ndimage.label(mask, EIGHT)

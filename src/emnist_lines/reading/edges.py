@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from emnist_lines.reading.components import Components, Mask
+from emnist_lines.reading.components import Components, Mask, runs
 
 COVERED = 0.6
 """Share of a side along which a dark edge lies."""
@@ -121,9 +121,7 @@ def corners(pieces: Components, height: float) -> Mask:
     mask, strips = pieces.labels > 0, np.zeros(pieces.labels.shape, dtype=bool)
     for side in range(4):
         ink, strip = np.rot90(mask, side), np.rot90(strips, side)
-        at_side = np.concatenate([[False], ink[:, :AT_SIDE].any(axis=1), [False]])
-        starts, stops = np.flatnonzero(at_side[1:] & ~at_side[:-1]), np.flatnonzero(~at_side[1:] & at_side[:-1])
-        for start, stop in zip(starts, stops, strict=True):
+        for start, stop in runs(np.logical_or.reduce(ink[:, :AT_SIDE], axis=1)):
             if stop - start >= CORNER * height:
                 part = ink[start:stop].copy()
                 part[:, :AT_SIDE] = True
@@ -137,7 +135,7 @@ def corners(pieces: Components, height: float) -> Mask:
     return strips | pieces.mask(shares >= MOSTLY)
 
 
-def _grows(depth: NDArray[np.int64], before: np.integer, behind: np.integer) -> bool:
+def _grows(depth: NDArray[np.int64], before: int, behind: int) -> bool:
     """Whether ink gets deeper towards the corner that it is near to, with so many rows before and behind it."""
     if min(before, behind) > NEAR_CORNER * (before + len(depth) + behind):
         return False

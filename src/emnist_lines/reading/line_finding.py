@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from emnist_lines.reading.components import LETTER, Components, Mask, letter_height, writing
+from emnist_lines.reading.components import LETTER, Components, Mask, letter_height, runs, writing
 
 TALL = 1.6
 """Times the letters' height from which on a piece of ink may belong to two lines."""
@@ -148,10 +148,8 @@ def _overlap(one: _Band, other: _Band) -> float:
 
 def _runs(profile: NDArray[np.int64], above: float, height: float) -> list[tuple[int, int]]:
     """Runs of rows with more than a number of letters' columns; a run too high for one line is split where few are."""
-    inside = np.concatenate([[False], profile > above, [False]])
-    starts, stops = np.flatnonzero(inside[1:] & ~inside[:-1]), np.flatnonzero(~inside[1:] & inside[:-1])
     found: list[tuple[int, int]] = []
-    for start, stop in zip(starts.tolist(), stops.tolist(), strict=True):
+    for start, stop in runs(profile > above):
         part = np.zeros_like(profile)
         part[start:stop] = profile[start:stop]
         parts = [(start, stop)]

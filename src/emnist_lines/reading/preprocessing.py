@@ -15,6 +15,7 @@ from emnist_lines.lines import pitch
 from emnist_lines.lines.pitch import INK_ROWS, TOP
 from emnist_lines.reading import ink as inks
 from emnist_lines.reading import layout, turning
+from emnist_lines.reading.components import outline
 from emnist_lines.reading.ink import Ink, resized
 from emnist_lines.reading.sharpening import sharpened
 
@@ -106,7 +107,8 @@ def _ways(ink: Ink, line: layout.Line) -> list[Way]:
         return []
     strokes = _thickened(cropped, box, THIN, PEN)
     sharp = sharpened(cropped, WRITTEN)
-    natural = _thickened(sharp, _box(sharp) or box, NATURAL_THIN, NATURAL_PEN)
+    sharp_box = box if sharp is cropped else _box(sharp) or box
+    natural = _thickened(sharp, sharp_box, NATURAL_THIN, NATURAL_PEN)
     whole = None
     frame = SIZE / ink.paper.shape[0]
     if line.alone and FRAME_INK[0] <= (line.box[0].stop - line.box[0].start) * frame <= FRAME_INK[1]:
@@ -231,8 +233,7 @@ def _smooth(ink: NDArray[np.float32]) -> NDArray[np.float32]:
 def _pen(ink: NDArray[np.float32]) -> float:
     """Pixels that a stroke takes: of a long bar, its area over half of its outline."""
     written = ink > WRITTEN * ink.max()
-    edges = np.count_nonzero(written[1:] != written[:-1]) + np.count_nonzero(written[:, 1:] != written[:, :-1])
-    return 2 * np.count_nonzero(written) / max(int(edges), 1)
+    return 2 * np.count_nonzero(written) / max(outline(written), 1)
 
 
 def _thickened(ink: NDArray[np.float32], box: tuple[slice, slice], thin: float, wanted: float) -> NDArray[np.float32]:

@@ -7,6 +7,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
+from emnist_lines.reading.components import outline
+
 SHARP, LEAST = 0.5, 0.82
 """Pixels over which edges are spread, as a standard deviation: those of sharp strokes; the least that is mended."""
 ROUNDS = 10
@@ -44,8 +46,7 @@ def _spread(ink: NDArray[np.float32], mask: NDArray[np.bool_], level: float) -> 
     rows, columns = np.gradient(ink)
     steepness = np.hypot(rows, columns)
     steepness = steepness[steepness > FLAT * level]  # the rest is most of the picture
-    outline = np.count_nonzero(mask[1:] != mask[:-1]) + np.count_nonzero(mask[:, 1:] != mask[:, :-1])
-    steepest = max(1, min(len(steepness), int(outline) // 2))
+    steepest = max(1, min(len(steepness), outline(mask) // 2))
     if not steepness.size:
         return 0.0
     steep = float(np.median(np.partition(steepness, -steepest)[-steepest:]))
